@@ -135,6 +135,7 @@ ACCESS: dict[str, Rule] = {
     "proof.show": VIEWER,
     "sandbox.move_clock": PUBLIC,  # sandbox only
     "usage.csv": VIEWER,
+    "usage.events": VIEWER,
     "usage.index": VIEWER,
     # admin
     "admin.assign_plan": STAFF,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, Uuid, and_, column, select, table, tuple_
+from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, case, cast, column, func, select, table, tuple_
 from sqlalchemy.orm import Session
 
 from app.catalog.sql_views import METERS, VERSIONS
@@ -18,7 +19,11 @@ _CLIENTS = table("accounts_clients", column("id", Uuid), column("ref", Text))
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Filters for events; None matches everything. The time range is half-open: [start, end)."""
+    """Filters for events; None matches everything. The time range is half-open: [start, end).
+
+    `values` are by dimension, as roll-ups have them: users, clients and keys by their id, hours of `zone`; None is what
+    names no value.
+    """
 
     start: datetime | None = None
     end: datetime | None = None
@@ -28,6 +33,8 @@ class EventFilter:
     endpoint: str | None = None
     user: str | None = None
     client: str | None = None
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    zone: str = "UTC"
 
 
 def list_raw_events(
@@ -82,4 +89,19 @@ def _conditions(wanted: EventFilter) -> list[Any]:
         conditions.append(UsageEvent.occurred_at >= wanted.start)
     if wanted.end is not None:
         conditions.append(UsageEvent.occurred_at < wanted.end)
-    return conditions
+    return conditions + [
+        _dimension(name, wanted.zone).is_not_distinct_from(value) for name, value in wanted.values.items()
+    ]
+
+
+def _dimension(name: str, zone: str) -> ColumnElement[Any]:
+    """The value of a dimension as `usage_recorded` has it."""
+    if name == "hour":
+        return func.to_char(func.timezone(zone, UsageEvent.occurred_at), "HH24")
+    if name == "attempt":
+        return func.nullif(UsageEvent.attempt, "original")
+    if name == "status":
+        status = UsageEvent.status_code
+        return case((status.between(100, 599), cast(status, Text)), (status.is_not(None), "other"))
+    named = {"user": UsageEvent.subject_id, "client": UsageEvent.client_id, "key": UsageEvent.api_key_id}
+    return cast(named[name], Text) if name in named else getattr(UsageEvent, name)

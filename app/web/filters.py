@@ -80,7 +80,7 @@ def compact(value: Decimal | int) -> Markup:
     """Short, such as 12.3M, with the exact value as title; values below 10,000 are shown in full."""
     exact = quantity(value)
     if -10_000 < value < 10_000:
-        return Markup(exact)  # noqa: S704  (digits, commas and a point)
+        return Markup(exact)  # noqa: S704  (digits, commas and a point)  # nosec B704
     short = format_compact_decimal(value, locale="en", fraction_digits=1)
     return Markup('<span title="{}">{}</span>').format(exact, short)
 

@@ -92,7 +92,7 @@ DASHBOARDS = {
     "usage-parts": Shown("/usage?period=30d", "over", (unfold,)),
     "usage-filtered": Shown("/usage?period=30d&kind=passport&by=user", "over"),
     "usage-no-match": Shown("/usage?period=30d&kind=passport&provider=none", "over", sheet=False),
-    "usage-hours": Shown("/usage?period=30d&by=hour", "steady", sheet=False),
+    "usage-hours": Shown("/usage?from=2026-11-19&to=2026-11-21&by=hour&span=hour", "steady", sheet=False),
     "usage-user": Shown("/usage?by=user", "high", sheet=False),
     "usage-key": Shown("/usage?by=key&meter=tokens", "viewer", sheet=False),
     "usage-wrong-days": Shown("/usage?from=2026-13-45&to=never", "near", sheet=False),

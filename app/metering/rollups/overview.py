@@ -34,14 +34,14 @@ _OVERVIEW = text("""
         SELECT sum(a.quantity) AS quantity, sum(a.events) AS events, sum(a.responses) AS responses,
                sum(a.latency) AS latency, sum(a.sizes) AS sizes
         FROM usage_analytics(:bucket, :org, :first, :last, '') a WHERE a.meter_id = :meter
-    ), users AS MATERIALIZED (
+    ), people AS MATERIALIZED (
         SELECT s.meter_id, s.value, sum(s.quantity) AS quantity, sum(s.events) AS events
         FROM usage_series(:bucket, :org, :first, :last, :since, :until, 'user') s
         JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation IN ('sum', 'count')
         GROUP BY s.meter_id, s.value
     ), ranked AS MATERIALIZED (
-        SELECT u.value, row_number() OVER (ORDER BY sum(u.events) DESC, u.value) AS n, count(*) OVER () AS users
-        FROM users u GROUP BY u.value
+        SELECT u.value, row_number() OVER (ORDER BY sum(u.events) DESC, u.value) AS n, count(*) OVER () AS people
+        FROM people u GROUP BY u.value
     )
     SELECT 'dimension' AS part, d.name AS value, NULL AS label, 0 AS n, NULL::integer AS meter_id,
            NULL::numeric AS quantity, NULL::numeric AS events, NULL::numeric AS responses, NULL::numeric AS latency,
@@ -69,8 +69,8 @@ _OVERVIEW = text("""
     UNION ALL
     SELECT 'user', CASE WHEN r.n <= :most THEN r.value END,
            CASE WHEN r.n <= :most THEN usage_label(:org, 'user', r.value) END,
-           (max(r.users) - :most)::integer, u.meter_id, sum(u.quantity), sum(u.events), NULL, NULL, NULL
-    FROM ranked r JOIN users u ON u.value = r.value WHERE :whole
+           (max(r.people) - :most)::integer, u.meter_id, sum(u.quantity), sum(u.events), NULL, NULL, NULL
+    FROM ranked r JOIN people u ON u.value = r.value WHERE :whole
     GROUP BY least(r.n, :most + 1), 2, 3, u.meter_id
     UNION ALL
     SELECT 'used', '', NULL, 0, s.meter_id, sum(s.quantity), sum(s.events), NULL, NULL, NULL

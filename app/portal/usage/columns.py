@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from app.kit.money import ZERO
 from app.kit.periods import Period, month_of
+from app.metering.rollups.overview import OverviewRow
 from app.portal.usage.figures import Amount, DayPart, MeterUsage
 from app.portal.usage.naming import name_part
-from app.portal.usage.reads import MeterRef
+from app.portal.usage.reads import MeterRef, UsageFrame
 from app.portal.usage.requests import SPANS, UsageQuery
 from app.statements import wording
 from app.web import charts
@@ -20,8 +21,9 @@ MOST_STACKED = 92
 _TONES = {"others": charts.OTHERS, "not given": charts.NOT_GIVEN}
 
 
-def draw_usage(query: UsageQuery, meter: MeterRef, usage: MeterUsage, period: Period, zone: str) -> charts.ColumnChart:
+def draw_usage(frame: UsageFrame, usage: MeterUsage) -> charts.ColumnChart:
     """Columns that sum to the total; beyond 92 of them they are not divided."""
+    query, meter = frame.query, frame.meter
     spans = sum_by_span(query, usage.whole)
     hrefs = [_open(query, key) if events else None for key, (_, events) in spans.items()]
     return charts.draw_columns(
@@ -29,8 +31,22 @@ def draw_usage(query: UsageQuery, meter: MeterRef, usage: MeterUsage, period: Pe
         _parts(query, usage, spans, wording.pluralise(meter.unit)),
         head=SPANS[query.span],
         ghost=_ghost(query, usage),
-        limit=find_limit(query, meter, period, zone),
+        limit=find_limit(query, meter, frame.period, frame.zone),
         hrefs=hrefs if query.range.days > 1 else [],
+    )
+
+
+def draw_hours(query: UsageQuery, meter: MeterRef, rows: Sequence[OverviewRow]) -> charts.ColumnChart:
+    """The hours of at most a week, in which a weekday is a day."""
+    found = {(row.n, row.value): row.quantity or ZERO for row in rows if row.part == "hour"}
+    days = [query.range.start + timedelta(days=number) for number in range(query.range.days)]
+    hours = [(day, f"{hour:02}") for day in days for hour in range(24)]
+    amounts = [found.get((day.isoweekday(), hour), ZERO) for day, hour in hours]
+    return charts.draw_columns(
+        [f"{day.day} {day:%b}, {hour}:00" for day, hour in hours],
+        [charts.ColumnPart(wording.pluralise(meter.unit), amounts, "1")],
+        head=SPANS["hour"],
+        limit=_limit_hours(meter),
     )
 
 
@@ -57,6 +73,8 @@ def find_limit(query: UsageQuery, meter: MeterRef, period: Period, zone: str) ->
     """The line of what a day or month may not exceed, or includes; None without one, and for filtered columns."""
     if query.filters or not meter.adds_up:
         return None
+    if query.span == "hour":
+        return _limit_hours(meter)
     if query.span == "day":
         return (meter.per_day, f"Limit {quantity(meter.per_day)} a day") if meter.per_day else None
     if period != month_of(period.start, zone):
@@ -64,6 +82,10 @@ def find_limit(query: UsageQuery, meter: MeterRef, period: Period, zone: str) ->
     if meter.cap:
         return meter.cap, f"Limit {quantity(meter.cap)} a month"
     return (meter.allowance, f"{quantity(meter.allowance)} a month included") if meter.allowance else None
+
+
+def _limit_hours(meter: MeterRef) -> tuple[Decimal, str] | None:
+    return (meter.per_hour, f"Limit {quantity(meter.per_hour)} an hour") if meter.per_hour else None
 
 
 def _parts(query: UsageQuery, usage: MeterUsage, spans: Mapping[date, Amount], unit: str) -> list[charts.ColumnPart]:
@@ -100,8 +122,8 @@ def _step(query: UsageQuery) -> Callable[[date], date]:
 
 
 def _open(query: UsageQuery, key: date) -> str:
-    """The days of a column; those of a month by day."""
+    """The days of a column: a day by hour, a month by day."""
     if query.span == "day":
-        return query.with_days(key, key)
+        return query.with_days(key, key, span="day" if query.filters else "hour")
     last = (key + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return query.with_days(max(key, query.range.start), min(last, query.range.end), span="day")

@@ -14,7 +14,7 @@ from decimal import Decimal
 from app.kit.money import ZERO
 from app.metering.breakdowns import Part, Share
 from app.metering.filtered import Filtered, FilteredDay
-from app.metering.rollups.columns import ColumnFigure
+from app.metering.rollups.columns import ColumnFigure, ColumnOf
 
 ADDITIVE = frozenset({"sum", "count"})
 TOP = 5
@@ -135,11 +135,11 @@ def build_filtered(found: Filtered, meter_id: int, dimension: str, first: date, 
 
 def _merge(columns: Iterable[ColumnFigure]) -> list[ColumnFigure]:
     """One row for all other values of a day."""
-    merged: dict[tuple[str, date, str], Amount] = {}
+    merged: dict[tuple[ColumnOf, date, str], Amount] = {}
     for row in columns:
         quantity, events = merged.get((row.part, row.day, row.value), (ZERO, 0))
         merged[row.part, row.day, row.value] = quantity + row.quantity, events + row.events
-    return [ColumnFigure(False, part, day, value, *amount) for (part, day, value), amount in merged.items()]  # type: ignore[arg-type]
+    return [ColumnFigure(False, part, day, value, *amount) for (part, day, value), amount in merged.items()]
 
 
 def _share(rows: Iterable[FilteredDay], meter_id: int, dimension: str) -> list[Share]:

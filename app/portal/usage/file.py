@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
 from app.kit.errors import InvalidRequest
-from app.kit.money import ZERO
 from app.metering import breakdowns, filtered
 from app.metering.rollups.columns import list_columns
 from app.portal.usage.figures import pick_value
@@ -39,7 +39,7 @@ def list_lines(session: Session, frame: UsageFrame) -> Iterator[_Line]:
     if found is None:
         raise InvalidRequest("These days have too many events to combine filters. Choose fewer days, or one filter.")
     rows = sorted(found.days, key=lambda row: (row.day, row.value is None, row.label or ""))
-    return iter([_line(frame, by, row.day, _name(row, by), row.quantity, row.events) for row in rows])
+    return iter([_line(frame, by, row.day, _name(row, by), quantity=row.quantity, events=row.events) for row in rows])
 
 
 def _name(row: filtered.FilteredDay, by: str) -> str:
@@ -53,7 +53,7 @@ def _list_all(session: Session, frame: UsageFrame, by: str) -> Iterator[_Line]:
             session, frame.org, start, end, by, meter_id=frame.meter.id, since=since, until=until
         )
         for row in rows:
-            yield _line(frame, by, row.day, row.label, row.quantity, row.events)
+            yield _line(frame, by, row.day, row.label, quantity=row.quantity, events=row.events)
 
 
 def _list_value(session: Session, frame: UsageFrame) -> Iterator[_Line]:
@@ -65,12 +65,11 @@ def _list_value(session: Session, frame: UsageFrame) -> Iterator[_Line]:
             since=since, until=until,
         )  # fmt: skip
         for row in pick_value(columns, value):
-            yield _line(frame, name, row.day, value or "", row.quantity, row.events)
+            yield _line(frame, name, row.day, value or "", quantity=row.quantity, events=row.events)
 
 
-def _line(frame: UsageFrame, by: str, day: date, label: str, *figures: object) -> _Line:
-    quantity, events = figures
-    return day, frame.meter.key, frame.meter.unit, by, label, quantity or ZERO, events  # type: ignore[return-value]
+def _line(frame: UsageFrame, by: str, day: date, label: str, *, quantity: Decimal | None, events: int) -> _Line:
+    return day, frame.meter.key, frame.meter.unit, by, label, quantity, events
 
 
 def _months(start: date, end: date) -> Iterator[tuple[date, date]]:

@@ -16,7 +16,7 @@ _FRAME = text("""
 SELECT meter.id, meter.key, meter.name, meter.unit, meter.aggregation, period.starts_at, period.ends_at,
        coalesce(terms.mentioned, period.starts_at IS NULL)
        OR EXISTS (SELECT FROM metering_counters c WHERE c.org_id = :org_id AND c.meter_id = meter.id) AS listed,
-       terms.allowance, terms.cap, terms.per_day
+       terms.allowance, terms.cap, terms.per_day, terms.per_hour
 FROM catalog_meters meter
 LEFT JOIN subscriptions_periods period
        ON period.org_id = :org_id AND period.starts_at <= :now AND period.ends_at > :now

@@ -45,6 +45,7 @@ class MeterRef:
     allowance: Decimal | None = None
     cap: Decimal | None = None
     per_day: Decimal | None = None
+    per_hour: Decimal | None = None
 
     @property
     def adds_up(self) -> bool:

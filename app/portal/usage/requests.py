@@ -41,7 +41,9 @@ NO_VALUE = {
     "attempt": "Original",
     "hour": "No hour",
 }
-SPANS = {"day": "Day", "month": "Month"}
+SPANS = {"hour": "Hour", "day": "Day", "month": "Month"}
+MOST_BY_HOUR = 3
+"""The most days that are shown by hour."""
 MOST_DAYS = 400
 _MANY_DAYS = 92
 _DAY = timedelta(days=1)
@@ -86,6 +88,10 @@ class UsageQuery:
         """URL of the same view with parameters changed."""
         return path_to("usage.index", **{**self.values(), **changed})
 
+    def events(self, form: str) -> str:
+        """URL of the file of events, `csv` or `jsonl`."""
+        return path_to("usage.events", form=form, **self.values())
+
     def filtered(self, value: str | None, dimension: str = "") -> str:
         """URL of the same view of the events that name this value of the dimension, too; None: that name none."""
         return self.address(**{dimension or self.by: value or ""})
@@ -101,10 +107,16 @@ class UsageQuery:
         kept = {name: value for name, value in self.values().items() if name != "by" or self.by_chosen}
         return path_to("usage.csv", **kept, **more)
 
+    @property
+    def spans(self) -> list[str]:
+        """What it can be shown by: hours are kept in total only, so those of few days without filters."""
+        return [key for key in SPANS if key != "hour" or (self.range.days <= MOST_BY_HOUR and not self.filters)]
+
     def only_first_filter(self) -> UsageQuery:
-        """The same with one filter and by its dimension: all that a meter is kept by that does not add up."""
+        """The same with one filter, by its dimension, and not by hour: for a meter that does not add up."""
+        query = replace(self, span="day") if self.span == "hour" else self
         first = next(((name, value) for name, value in self.filters.items() if value), None)
-        return replace(self, filters={first[0]: first[1]}, by=first[0]) if first else replace(self, filters={})
+        return replace(query, filters={first[0]: first[1]}, by=first[0]) if first else replace(query, filters={})
 
     def with_days(self, start: date, end: date, *, span: str = "") -> str:
         """URL of the same view over other days, by the same span unless told otherwise."""
@@ -134,7 +146,7 @@ def parse_usage_query(args: Mapping[str, str], period: Period, zone: str, now: d
     span = args.get("span", "")
     filters = {name: args[name] or None for name in FILTERS if name in args and _is_value(name, args[name])}
     by = args.get("by", "") if args.get("by") in DIMENSIONS else next(iter(filters), "kind")
-    return UsageQuery(
+    query = UsageQuery(
         range=chosen,
         preset="" if own else preset,
         meter=args.get("meter"),
@@ -143,6 +155,7 @@ def parse_usage_query(args: Mapping[str, str], period: Period, zone: str, now: d
         span=span if span in SPANS else "month" if chosen.days > _MANY_DAYS else "day",
         filters=filters,
     )
+    return query if query.span in query.spans else replace(query, span="day")
 
 
 def list_presets(period: Period, zone: str, now: datetime) -> dict[str, tuple[str, Range]]:

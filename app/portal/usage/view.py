@@ -10,7 +10,7 @@ from app.kit.money import ZERO
 from app.metering.breakdowns import Share
 from app.metering.filtered import MOST_EVENTS
 from app.metering.rollups.overview import OverviewRow
-from app.portal.usage.columns import draw_usage, find_limit
+from app.portal.usage.columns import draw_hours, draw_usage, find_limit
 from app.portal.usage.comparing import describe_change, find_busiest, round_share
 from app.portal.usage.figures import MeterUsage
 from app.portal.usage.naming import name_dimension, name_part, name_value
@@ -39,7 +39,8 @@ def build_usage_view(frame: UsageFrame, presets: Mapping[str, tuple[str, Range]]
     total, events = usage.total
     before, days_before = _before(usage), query.range.before()
     change, trend = describe_change(total, before)
-    chart = draw_usage(query, meter, usage, frame.period, frame.zone)
+    chart = draw_hours(query, meter, data.overview) if query.span == "hour" else draw_usage(frame, usage)
+    spans = query.spans if meter.adds_up else ["day", "month"]
     limit = find_limit(query, meter, frame.period, frame.zone)
     return UsageView(
         meter_name=meter.name,
@@ -49,7 +50,7 @@ def build_usage_view(frame: UsageFrame, presets: Mapping[str, tuple[str, Range]]
         end=query.range.end,
         as_of=frame.now,
         meters=[(row.name, query.address(meter=row.key), row.id == meter.id) for row in frame.meters],
-        spans=[(words, query.address(span=key), key == query.span) for key, words in SPANS.items()],
+        spans=[(words, query.address(span=key), key == query.span) for key, words in SPANS.items() if key in spans],
         dimensions=_dimensions(query, meter, data.overview),
         presets=_presets(query, presets),
         hidden={name: value for name, value in query.values().items() if name not in {"period", "from", "to"}}
@@ -156,6 +157,10 @@ def _exports(query: UsageQuery) -> list[ExportLink]:
     return [
         ExportLink("Figures as CSV", query.csv(), "The figures of this page by day."),
         ExportLink("Figures as CSV for Excel", query.csv(bom="1"), "The same, marked as UTF-8."),
+        ExportLink(
+            "Events as CSV", query.events("csv"), "Every event of these days and filters, with all that it names."
+        ),
+        ExportLink("Events as JSON lines", query.events("jsonl"), "The same, one object a line, as the API has them."),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
@@ -10,7 +11,9 @@ from sqlalchemy import Row
 from app.accounts import guards
 from app.accounts.reads import EXPORTED_USAGE, audit_read
 from app.kit.errors import NotFound
-from app.kit.periods import Period, month_of
+from app.kit.periods import Period, midnight, month_of
+from app.metering.event_files import stream_events
+from app.metering.raw_events import EventFilter
 from app.metering.recording import refused_events
 from app.portal.shell.people import get_org_id
 from app.portal.usage import file, queries
@@ -53,6 +56,22 @@ def csv() -> Response:
     return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
 
 
+@usage.get("/usage/events.<any(csv,jsonl):form>")
+def events(form: str) -> Response:
+    """The events behind the page, with its days, meter and filters, also those that are not billed. Audited."""
+    frame = _frame()
+    audit_read(guards.caller().actor, EXPORTED_USAGE, frame.org)
+    days, (since, until) = frame.query.range, frame.cut
+    wanted = EventFilter(
+        start=since or midnight(days.start, frame.zone),
+        end=until or midnight(days.end + timedelta(days=1), frame.zone),
+        meter=frame.meter.key,
+        values=frame.query.filters,
+        zone=frame.zone,
+    )
+    return stream_events(frame.org, wanted, form, f"events-{frame.meter.key}-{days.start}-{days.end}")
+
+
 def _frame() -> UsageFrame:
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
@@ -67,11 +86,19 @@ def _frame() -> UsageFrame:
     meter = next(named, None) if query.meter else listed[0]
     if meter is None:
         raise NotFound("There is no such meter.")
-    query = query if meter.adds_up or not query.filters else query.only_first_filter()
+    query = query if meter.adds_up else query.only_first_filter()
     return UsageFrame(org, who.time_zone, now, period, query, meter, listed)
 
 
 def _meter(row: Row[Any]) -> MeterRef:
     return MeterRef(
-        row.id, row.key, row.name, row.unit, row.aggregation, allowance=row.allowance, cap=row.cap, per_day=row.per_day
+        row.id,
+        row.key,
+        row.name,
+        row.unit,
+        row.aggregation,
+        allowance=row.allowance,
+        cap=row.cap,
+        per_day=row.per_day,
+        per_hour=row.per_hour,
     )

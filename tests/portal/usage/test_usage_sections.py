@@ -157,7 +157,7 @@ def test_a_column_opens_its_days(org: Org) -> None:
     page = read(org.browser(), f"/usage?{DAYS}")
     table = table_of(page, "API calls by day")
     assert 'href="/usage?from=2026-11-09&to=2026-11-09&meter=' not in table  # the first meter needs no name
-    assert 'href="/usage?from=2026-11-09&to=2026-11-09&by=kind&span=day">9 Nov</a>' in table
+    assert 'href="/usage?from=2026-11-09&to=2026-11-09&by=kind&span=hour">9 Nov</a>' in table
     assert ">8 Nov</a>" not in table
     assert 'tabindex="-1"><rect class="chart-hover"' in page
 
@@ -165,3 +165,32 @@ def test_a_column_opens_its_days(org: Org) -> None:
 def test_more_than_a_quarter_by_day_is_not_divided(org: Org) -> None:
     page = read(org.browser(), "/usage?from=2026-07-01&to=2026-11-21&span=day")
     assert cells(table_of(page, "API calls by day"))[0][:2] == ["Day", "calls"]
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_few_days_are_shown_by_hour_and_sum_to_the_total(scenario: Scenario, org: Org, folded: bool) -> None:
+    if folded:
+        scenario.fold()
+    page = read(org.browser(), "/usage?from=2026-11-14&to=2026-11-16&span=hour")
+    table = cells(table_of(page, "API calls by hour"))
+    assert table[0] == ["Hour", "calls"]
+    assert len(table) == 1 + 3 * 24
+    assert [row for row in table[1:] if row[1] != "0"] == [
+        ["14 Nov, 10:00", "65"], ["15 Nov, 10:00", "64"], ["16 Nov, 23:00", "4"],
+    ]  # fmt: skip
+    assert '<span class="stat-value">133</span>' in page
+
+
+@pytest.mark.parametrize("query", [DAYS, "from=2026-11-14&to=2026-11-14&kind=scan"])
+def test_hours_are_offered_for_few_days_without_filters(org: Org, query: str) -> None:
+    page = read(org.browser(), f"/usage?{query}&span=hour")
+    offered = page.partition('aria-label="Show by"')[2].partition("</nav>")[0]
+    assert re.findall(r">([^<>]+)</a>", offered) in ([], ["Day", "Month"])
+    assert "by hour</caption>" not in page
+
+
+def test_an_hours_limit_is_its_line(scenario: Scenario) -> None:
+    plan = scenario.plan(per_hour=40, allowance=1000)
+    org = scenario.org().on(plan).uses(30, meter="units_sum")
+    page = read(org.browser(), "/usage?from=2026-11-10&to=2026-11-10&span=hour&meter=units_sum")
+    assert "Limit 40 an hour</text>" in page
