@@ -15,7 +15,7 @@ BEGIN
         SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.value, c.sign * usage_packed(c.response),
                c.sign * usage_packed(c.latency), c.sign * usage_packed(c.size)
         FROM usage_recorded c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider),
+             LATERAL (VALUES ('', ''), ('plan', c.plan::text), ('kind', c.kind), ('provider', c.provider),
                              ('endpoint', c.endpoint),
                              ('hour', CASE WHEN c.aggregation <> 'unique'
                                            THEN to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24') END))
