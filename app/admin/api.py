@@ -1,4 +1,4 @@
-"""Staff API: organisations, usage across all of them, assigning a plan."""
+"""Staff API: organisations, the top ones, assigning a plan."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from app.admin.analytics.top import rank_payers
 from app.admin.orgs.search import OrgSearch, find_orgs
 from app.admin.plans import AssignablePlan, assign_plan_and_move_usage
 from app.admin.schemas import (
-    AnalyticsAnswer,
-    AnalyticsQuery,
-    Figure,
     MemberOut,
     OrgAnswer,
     OrgOut,
@@ -40,8 +37,6 @@ from app.web.database import session, transaction
 from app.web.runtime import business_now
 
 api = Api("admin", __name__)
-
-_MOST_DAYS = 400
 
 
 @api.operation(
@@ -77,33 +72,6 @@ def show_org(org_id: UUID) -> OrgAnswer:
     members = [MemberOut(row.user_name, row.email, row.role, row.joined_at) for row in rows if row.user_id]
     usage = build_current_answer(get_current_usage(session(), org_id, business_now()))
     return OrgAnswer(str(head.id), head.name, head.time_zone, head.created_at, head.suspended_at, members, usage)
-
-
-@api.operation(
-    "GET", "/admin/usage/analytics", query=AnalyticsQuery, response=AnalyticsAnswer, errors=("unknown_meter",),
-    summary="Usage of all organisations by day, plan, kind or provider", answer=examples.ANALYTICS,
-    description="UTC days, inclusive, at most 400; by default the last 30. Read from roll-ups, complete up to `as_of`.",
-)  # fmt: skip
-def usage_analytics(query: AnalyticsQuery) -> AnalyticsAnswer:
-    """Usage totals from the roll-ups."""
-    start, end = _days(query)
-    meters = {meter.id: meter for meter in catalog.list_meters(session())}
-    meter_id = _meter(list(meters.values()), query.meter).id if query.meter else None
-    figures = _figures(query, start, end)
-    active = reports.count_active(session(), start, end)
-    return AnalyticsAnswer(
-        start=start,
-        end=end,
-        group_by=query.group_by,
-        figures=[
-            Figure(group, meters[figure.meter_id].key, figure.quantity, figure.events)
-            for group, figure in figures
-            if figure.meter_id in meters and meter_id in {None, figure.meter_id}
-        ],
-        active_orgs=active.orgs,
-        active_users=active.users,
-        as_of=reports.find_folded_at(session()),
-    )
 
 
 @api.operation(
@@ -160,32 +128,6 @@ def put_subscription(request: PlanRequest, org_id: UUID) -> OrgPlanAnswer:
         usage_at = done.planned.usage_at if done.planned else None
     usage = build_current_answer(get_current_usage(session(), org_id, now))
     return OrgPlanAnswer(done.changed, usage, fee_at, usage_at or fee_at)
-
-
-def _figures(
-    query: AnalyticsQuery, start: date, end: date
-) -> list[tuple[str | None, reports.DayTotal | reports.Total]]:
-    """Figures with their group; `plan` restricts groups by day or plan to that plan."""
-    if query.group_by == "day":
-        days = reports.list_daily_totals(session(), start, end, "plan" if query.plan else "")
-        return [(figure.day.isoformat(), figure) for figure in days if query.plan in {None, figure.value}]
-    if query.plan and query.group_by != "plan":
-        raise InvalidRequest(
-            "`plan` can only be combined with grouping by day or plan.",
-            [FieldError("plan", "can't be combined with `group_by` kind or provider")],
-        )
-    totals = reports.list_totals(session(), start, end, query.group_by)
-    return [(figure.value, figure) for figure in totals if query.plan in {None, figure.value}]
-
-
-def _days(query: AnalyticsQuery) -> tuple[date, date]:
-    end = query.end or _today()
-    start = query.start or date.fromordinal(max(1, end.toordinal() - 29))
-    if not 0 <= (end - start).days < _MOST_DAYS:
-        raise InvalidRequest(
-            "The date range is invalid.", [FieldError("from", f"must be at most {_MOST_DAYS} days before `to`")]
-        )
-    return start, end
 
 
 def _meter(meters: list[Meter], key: str) -> Meter:

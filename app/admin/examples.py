@@ -31,18 +31,6 @@ ORG = {
     ],
     "usage": CURRENT,
 }
-ANALYTICS = {
-    "from": "2026-10-23",
-    "to": "2026-11-21",
-    "group_by": "plan",
-    "figures": [
-        {"group": "pro", "meter": "api_calls", "quantity": "68635", "events": 77},
-        {"group": "free", "meter": "api_calls", "quantity": "4322", "events": 312},
-    ],
-    "active_orgs": 5,
-    "active_users": 21,
-    "as_of": "2026-11-21T12:00:00Z",
-}
 TOP = {
     "month": "2026-11-01",
     "meter": "api_calls",

@@ -1,39 +1,27 @@
-"""Builds the staff overview: usage by day, top organisations, health of the installation. Pure."""
+"""Builds the staff overview: usage by day, health of the installation. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from app.catalog.models import Meter
+from app.admin.usage.columns import USAGE, list_starts
+from app.admin.usage.requests import UsageFilter, usage_path
 from app.kit.money import ZERO
-from app.metering.rollups.reports import DayTotal, TopOrg
+from app.metering.rollups.total_parts import UsagePart
 from app.statements import wording
 from app.web import charts
 from app.web.addresses import path_to
 from app.web.filters import clock, quantity
 
-PRESETS = {"7d": ("7 days", 7), "30d": ("30 days", 30), "90d": ("90 days", 90), "12m": ("12 months", 366)}
-MOST_DAYS = 400
-_DAY = timedelta(days=1)
 _MOST_NAMED = 5
 _LAG_LATE = timedelta(minutes=5)
 _QUEUE_LATE = timedelta(minutes=5)
 _SCHEDULER_LATE = timedelta(minutes=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Days:
-    """A range of UTC days, inclusive; `preset` is a preset's name or ""."""
-
-    start: date
-    end: date
-    preset: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +39,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedShare:
-    """A row of a breakdown; `quantity` is None where it is not known: of values that do not add up."""
+class MeterLine:
+    """A meter's last 30 days beside those before, and its days as a sparkline."""
 
     name: str
-    events: int
-    quantity: Decimal | None
+    href: str
+    total: str
+    before: str
+    spark: charts.Sparkline
 
 
 @dataclass(frozen=True)
 class OverviewView:
-    """What templates/admin/overview.html shows; all totals are of `meter` over the days."""
+    """What templates/admin/overview.html shows; `meters` are those with usage in the last 60 days."""
 
-    days: Days
-    presets: Sequence[tuple[str, str, bool]]
-    meters: Sequence[tuple[str, str, bool]]
-    hidden: Mapping[str, str]
-    meter: Meter
-    unit: str
-    total: Decimal
-    total_unit: str
-    total_events: int
-    chart: charts.Chart
-    description: str
-    breakdowns: Sequence[tuple[str, Sequence[NamedShare]]]
-    top: Sequence[TopOrg]
+    meters: Sequence[MeterLine]
+    usage_href: str
     counts: Row[Any]
     parts: Sequence[Part]
     as_of: datetime
@@ -90,52 +69,27 @@ class OverviewView:
         return f"as of {clock(rolled_up) if same_day else wording.format_deadline(rolled_up, 'UTC')}"
 
 
-def parse_days(args: Mapping[str, str], today: date) -> Days:
-    """Parse the query string; invalid values fall back to the last 30 days."""
-    try:
-        start, end = date.fromisoformat(args["from"]), date.fromisoformat(args["to"])
-    except (KeyError, ValueError):
-        preset = args.get("days", "") if args.get("days") in PRESETS else "30d"
-        return Days(today - (PRESETS[preset][1] - 1) * _DAY, today, preset)
-    start, end = min(start, end), min(max(start, end), today + _DAY)
-    return Days(start if (end - start).days < MOST_DAYS else end - (MOST_DAYS - 1) * _DAY, end, "")
-
-
 def build_overview(
-    days: Days, meter: Meter, meters: Sequence[Meter], *, by_day: Sequence[DayTotal], shares: Sequence[Row[Any]],
-    top: Sequence[TopOrg], counts: Row[Any], now: datetime, wall: datetime,
-) -> OverviewView:  # fmt: skip
-    """Build the page."""
-    unit = wording.pluralise(meter.unit)
-    all_usage = next((row for row in shares if row.dimension == ""), None)
-    total = all_usage.quantity if all_usage else ZERO
-    total_unit = wording.unit_for(total, meter.unit)
+    days: UsageFilter, usage: Sequence[UsagePart], *, counts: Row[Any], now: datetime, wall: datetime
+) -> OverviewView:
+    """Build the page; `usage` is that of every meter over the days and those before."""
+    meters = {row.meter: [each for each in usage if each.meter == row.meter] for row in usage}
     return OverviewView(
-        days=days,
-        presets=[(words, _address(meter, {"days": key}), key == days.preset) for key, (words, _) in PRESETS.items()],
-        meters=[(option.name, _address(option, _days_query(days)), option.id == meter.id) for option in meters],
-        hidden={"meter": meter.key},
-        meter=meter,
-        unit=unit,
-        total=total,
-        total_unit=total_unit,
-        total_events=all_usage.events if all_usage else 0,
-        chart=_chart(days, [figure for figure in by_day if figure.meter_id == meter.id], unit),
-        description=f"{meter.name}, all organisations, {days.start} to {days.end}: {quantity(total)} {total_unit}.",
-        breakdowns=[
-            (f"By {name}", [_share(row) for row in shares if row.dimension == name])
-            for name in ("plan", "kind", "provider")
-        ],
-        top=top,
+        meters=[_build_line(rows, days) for rows in meters.values()],
+        usage_href=path_to(USAGE),
         counts=counts,
         parts=list_parts(counts, now, wall),
         as_of=now,
     )
 
 
-def _share(row: Row[Any]) -> NamedShare:
-    names = {"others": f"{row.value} {'other' if row.value == '1' else 'others'}", "not given": f"No {row.dimension}"}
-    return NamedShare(names.get(row.part, row.value), row.events, row.quantity)
+def _build_line(rows: Sequence[UsagePart], days: UsageFilter) -> MeterLine:
+    key, name = rows[0].meter, rows[0].meter_name
+    sums = {(row.before, row.starts_on): max(row.quantity or ZERO, ZERO) for row in rows}
+    total, before = (quantity(sums.get((side, None), ZERO)) for side in (False, True))
+    values = [sums.get((False, start), ZERO) for start in list_starts(days.first, days.last, "day")]
+    spark = charts.draw_sparkline(values, f"{name} by day: {total} in 30 days")
+    return MeterLine(name, usage_path(USAGE, key, days), total, before, spark)
 
 
 def list_parts(counts: Row[Any], now: datetime, wall: datetime) -> list[Part]:
@@ -180,18 +134,3 @@ def _describe_seconds(names: Sequence[str]) -> str:
 def _span(lag: timedelta) -> str:
     seconds = max(0, int(lag.total_seconds()))
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
-
-
-def _chart(days: Days, figures: Sequence[DayTotal], unit: str) -> charts.Chart:
-    known = {figure.day: figure.quantity for figure in figures}
-    every = [days.start + number * _DAY for number in range((days.end - days.start).days + 1)]
-    values = [max(known.get(day, ZERO), ZERO) for day in every]
-    return charts.bars([f"{day.day} {day:%b}" for day in every], [charts.Series(unit, values)])
-
-
-def _days_query(days: Days) -> dict[str, str]:
-    return {"days": days.preset} if days.preset else {"from": days.start.isoformat(), "to": days.end.isoformat()}
-
-
-def _address(meter: Meter, query: Mapping[str, str]) -> str:
-    return path_to("admin.index", meter=meter.key, **query)

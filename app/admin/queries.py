@@ -10,8 +10,6 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.catalog.models import Meter
-
 Rows = Sequence[Row[Any]]
 
 _HEALTH = text("""
@@ -22,6 +20,7 @@ SELECT (SELECT count(*) FROM accounts_orgs WHERE deleted_at IS NULL) AS orgs,
        (SELECT array_agg(DISTINCT org.name ORDER BY org.name)
         FROM payments_second_subscriptions second JOIN accounts_orgs org ON org.id = second.org_id) AS charged_twice,
        (SELECT count(*) FROM billing_runs_alarms) AS rehearsal_alarms,
+       (SELECT count(*) FROM catalog_meters WHERE archived_at IS NULL) AS meters,
        queue.waiting, queue.parked, queue.oldest, heartbeat.worker_at, heartbeat.scheduler_at, rollups.folded_at,
        (SELECT coalesce(sum(events), 0)::bigint FROM metering_totals
         WHERE day = :today AND dimension = '') AS events_today,
@@ -80,38 +79,6 @@ _NAMES = text("SELECT id, name FROM accounts_users WHERE id = ANY (:ids)")
 _ZONES = text("SELECT id, time_zone FROM accounts_orgs WHERE id = ANY (:ids)")
 _ORG_NAMES = text("SELECT id, name FROM accounts_orgs WHERE id = ANY (:ids)")
 
-# A meter's totals over the days: overall and by plan, kind and provider; a version's id becomes its plan's name. Events
-# without a value have a row of their own, and values beyond the limit share one.
-_SHARES = text("""
-WITH given AS MATERIALIZED (
-    SELECT d.dimension, coalesce(pv.plan_name, t.value) AS value,
-           CASE WHEN :greatest THEN max(t.quantity) ELSE sum(t.quantity) END AS quantity,
-           sum(t.events)::bigint AS events,
-           row_number() OVER (PARTITION BY d.dimension ORDER BY sum(t.quantity) DESC, coalesce(pv.plan_name, t.value))
-               AS n
-    FROM unnest(ARRAY['', 'plan', 'kind', 'provider']) d (dimension)
-    CROSS JOIN LATERAL usage_total_series(:first, :last, d.dimension) t
-    LEFT JOIN catalog_versions pv ON d.dimension = 'plan' AND pv.id::text = t.value
-    WHERE t.meter_id = :meter_id
-    GROUP BY d.dimension, coalesce(pv.plan_name, t.value)
-), named AS (
-    SELECT g.dimension, sum(g.quantity) AS quantity, max(g.quantity) AS peak, sum(g.events) AS events
-    FROM given g WHERE g.dimension <> '' GROUP BY g.dimension
-)
-SELECT g.dimension, 'value' AS part, g.value, g.quantity, g.events FROM given g WHERE g.n <= :limit
-UNION ALL
-SELECT g.dimension, 'others', count(*)::text, CASE WHEN :greatest THEN max(g.quantity) ELSE sum(g.quantity) END,
-       sum(g.events)::bigint
-FROM given g WHERE g.n > :limit GROUP BY g.dimension
-UNION ALL
-SELECT d.dimension, 'not given', '', usage_not_given(:aggregation, whole.quantity, named.quantity, named.peak),
-       (whole.events - coalesce(named.events, 0))::bigint
-FROM unnest(ARRAY['plan', 'kind', 'provider']) d (dimension)
-JOIN given whole ON whole.dimension = '' LEFT JOIN named ON named.dimension = d.dimension
-WHERE whole.events > coalesce(named.events, 0)
-ORDER BY dimension, part DESC, quantity DESC
-""")
-
 
 def get_health(session: Session, *, wall: datetime, today: date, month_ago: datetime) -> Row[Any]:
     """Counts and health of the installation in one row.
@@ -121,18 +88,6 @@ def get_health(session: Session, *, wall: datetime, today: date, month_ago: date
     """
     found = {"wall": wall, "today": today, "month_ago": month_ago}
     return session.execute(_HEALTH, found).one()
-
-
-def list_shares(session: Session, meter: Meter, first: date, last: date, limit: int = 50) -> Rows:
-    """A meter's totals over the days, inclusive: one row overall (dimension ""), then by plan, kind and provider.
-
-    `part` is value, others (`value` is their number) or "not given". A quantity that does not add up is None. Worked
-    example: 30 calls, 20 of them on Pro and 28 of kind scan: ("", value, "", 30), ("kind", value, "scan", 28),
-    ("kind", not given, "", 2), ("plan", value, "Pro", 20), ...
-    """
-    values = {"first": first, "last": last, "meter_id": meter.id, "greatest": meter.aggregation == "max"}
-    asked = {**values, "aggregation": meter.aggregation, "limit": limit}
-    return session.execute(_SHARES, asked).all()
 
 
 def list_org_rows(session: Session, org_id: UUID) -> Rows:

@@ -65,40 +65,6 @@ class OrgAnswer(msgspec.Struct):
     usage: CurrentAnswer
 
 
-class AnalyticsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """UTC days, inclusive, at most 400; by default the last 30. `plan` is a plan's key."""
-
-    start: date | None = msgspec.field(default=None, name="from")
-    end: date | None = msgspec.field(default=None, name="to")
-    meter: ShortText | None = None
-    plan: ShortText | None = None
-    group_by: Literal["day", "plan", "kind", "provider"] = "day"
-
-
-class Figure(msgspec.Struct):
-    """Usage of a meter in one group: a day, a plan's key, a kind or a provider; null for events that name none.
-
-    `quantity` is null where it is not known: maxima and distinct values do not add up.
-    """
-
-    group: str | None
-    meter: str
-    quantity: Decimal | None
-    events: int
-
-
-class AnalyticsAnswer(msgspec.Struct):
-    """Usage of all organisations. `active_orgs` and `active_users` cover every calendar month in the range."""
-
-    start: date = msgspec.field(name="from")
-    end: date = msgspec.field(name="to")
-    group_by: str
-    figures: list[Figure]
-    active_orgs: int
-    active_users: int
-    as_of: Instant | None
-
-
 class TopQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`month` is a calendar month such as 2026-11; by default this month. By usage a `meter` is needed, by cost a
     `currency`.

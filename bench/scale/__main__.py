@@ -27,7 +27,8 @@ PAGES = (
 )  # fmt: skip
 STAFF_PAGES = (
     "/admin", "/admin/orgs", f"/admin/orgs/{org(1)}", f"/admin/orgs/{org(1)}/timeline", "/admin/analytics/revenue",
-    "/admin/analytics/top", "/admin/audit", "/admin/tasks",
+    "/admin/analytics/top", "/admin/analytics/usage", "/admin/analytics/usage/organisations", "/admin/audit",
+    "/admin/tasks",
 )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.metering.rollups import reports
+from app.metering.rollups.active import count_active
+from app.metering.rollups.total_parts import TotalsQuestion, list_usage_parts
 from bench.reference import raw_reports
 from bench.world import World
 
@@ -33,14 +35,14 @@ class Report:
 
 REPORTS = [
     Report("days of 90 days", 90, raw_reports.DAILY,
-           lambda read, first, last, _: reports.list_daily_totals(read, first, last)),
+           lambda read, first, last, _: list_usage_parts(read, TotalsQuestion(first, last))),
     Report("plans of a year", 365, raw_reports.BY_PLAN,
-           lambda read, first, last, _: reports.list_totals(read, first, last, "plan")),
+           lambda read, first, last, _: list_usage_parts(read, TotalsQuestion(first, last, "plan"), "month")),
     Report("providers of a year", 365, raw_reports.BY_PROVIDER,
-           lambda read, first, last, _: reports.list_totals(read, first, last, "provider")),
+           lambda read, first, last, _: list_usage_parts(read, TotalsQuestion(first, last, "provider"), "month")),
     Report("top organisations of 30 days", 30, raw_reports.TOP_ORGS, reports.list_top_orgs_of_days),
     Report("active of this month", 0, raw_reports.ACTIVE,
-           lambda read, first, last, _: reports.count_active(read, first, last)),
+           lambda read, first, last, _: count_active(read, first, last)),
 ]  # fmt: skip
 
 

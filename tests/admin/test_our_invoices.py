@@ -60,6 +60,20 @@ def test_nobody_else_finds_the_pages(scenario: Scenario, state: str) -> None:
     assert "Open in USD" in read(scenario.staff(), f"{LIST}{state}")
 
 
+def test_the_overview_names_who_is_overdue_without_asking_more(scenario: Scenario) -> None:
+    name = unique("Late")
+    late = row(scenario, invoice(scenario.org(name=name)).id)
+    scenario.at("2026-12-06")
+    staff = scenario.staff()
+    with scenario.statements() as asked:
+        page = read(staff, "/admin")
+    shown = page.partition('id="our-invoices"')[2].partition("</section>")[0]
+    assert "Overdue in USD" in shown
+    assert late.number in shown
+    assert name in shown
+    assert len(asked) + 1 <= 6, asked
+
+
 def test_open_invoices_are_listed_by_their_due_day_and_overdue_ones_apart(scenario: Scenario) -> None:
     name = unique("Late")
     late = row(scenario, invoice(scenario.org(name=name)).id)

@@ -249,7 +249,15 @@ ADMIN = {
     "admin-cohorts": Shown("/admin/analytics/cohorts", "staff"),
     "admin-top": Shown("/admin/analytics/top", "staff", sheet=False),
     "admin-past-due": Shown("/admin/analytics/past-due", "staff", sheet=False),
-    "admin-tokens": Shown("/admin?meter=tokens", "staff", sheet=False),
+    "admin-usage": Shown("/admin/analytics/usage?by=provider", "staff"),
+    "admin-usage-kinds": Shown("/admin/analytics/usage?meter=documents&by=kind&days=90d", "staff", sheet=False),
+    "admin-usage-plan": Shown("/admin/analytics/usage?plan=pro&days=12m", "staff", sheet=False),
+    "admin-usage-orgs": Shown("/admin/analytics/usage/organisations", "staff"),
+    "admin-usage-orgs-plan": Shown("/admin/analytics/usage/organisations?plan=pro&days=12m", "staff", sheet=False),
+    "admin-usage-orgs-none": Shown(
+        "/admin/analytics/usage/organisations?from=2020-01-01&to=2020-01-05", "staff", sheet=False
+    ),
+    "admin-usage-none": Shown("/admin/analytics/usage?from=2020-01-01&to=2020-01-05", "staff", sheet=False),
     "admin-orgs": Shown("/admin/orgs", "staff"),
     "admin-orgs-sorted": Shown("/admin/orgs?state=active&sort=name", "staff", sheet=False),
     "admin-orgs-none": Shown("/admin/orgs?q=zzzz", "staff", sheet=False),

@@ -32,7 +32,7 @@ from app.kit.money import round_fraction
 from app.web.database import session
 from app.web.runtime import business_now
 
-__all__ = ["api"]  # the factory imports the blueprint from here, once all its calls are registered
+__all__ = ["api"]  # `usage.api` imports the blueprint from here, once these calls are registered
 
 _MOST_OWING = 10_000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
-from app.admin.analytics.api import api
 from app.admin.audit_log.schemas import ENTRIES, AuditActor, AuditAnswer, AuditEntryOut, AuditQuery
 from app.admin.audit_log.search import INSTALLATION, Chain, Search, find_chains, find_entries
 from app.admin.audit_log.view import is_erased
+from app.admin.usage.api import api
 from app.audit.models import INSTALLATION as INSTALLATION_CHAIN
 from app.audit.queries import Entry
 from app.kit.errors import FieldError, InvalidRequest, NotFound

@@ -6,7 +6,6 @@ from flask import Response, request, url_for
 
 from app.accounts.reads import VIEWED, audit_read
 from app.admin.actors import actor_for
-from app.admin.analytics.more_pages import pages
 from app.admin.audit_log import view
 from app.admin.audit_log.search import (
     INSTALLATION,
@@ -19,6 +18,7 @@ from app.admin.audit_log.search import (
     parse_search,
 )
 from app.admin.queries import list_org_names
+from app.admin.usage.pages import pages
 from app.audit.models import INSTALLATION as INSTALLATION_CHAIN
 from app.audit.queries import get_entry, keep_changes
 from app.audit.verify import ChainStretch, verify_stretch

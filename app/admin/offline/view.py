@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.admin import queries
 from app.billing_runs.offline import list_invoiceable
 from app.invoices.offline.models import OPEN, PAID, VOID, WRITTEN_OFF, IssuedInvoice
-from app.invoices.offline.queries import OVERDUE, IssuedFilter, list_issued, list_owed, sum_owed
+from app.invoices.offline.queries import OVERDUE, IssuedFilter, list_issued, list_owed, sum_owed, sum_owed_with_overdue
 from app.invoices.offline.terms import get_terms_days
 from app.portal.shell.issued import Badge, describe_issued_state, format_date
 from app.portal.shell.links import Link
@@ -87,12 +87,11 @@ def get_invoices_view(session: Session, state: str, cursor: str | None, now: dat
 
 
 def get_overdue(session: Session, now: datetime) -> InvoicesView:
-    """Read what the overview shows: the longest overdue, and what is owed by currency."""
-    totals = sum_owed(session, now)
-    late = any(row.overdue_invoices for row in totals)
-    rows = list_owed(session, IssuedFilter(state=OVERDUE), now, None, _FEW) if late else []
+    """Read what the overview shows, in one statement: the longest overdue, and what is owed by currency."""
+    totals, late = sum_owed_with_overdue(session, now, _FEW)
     owed = [figure for row in totals for figure in _list_owed_figures(row)]
-    return InvoicesView(_build_rows(session, rows, now), owed, (), "No invoice is overdue.", None, None)
+    rows = [_build_row(invoice, name, now) for invoice, name in late]
+    return InvoicesView(rows, owed, (), "No invoice is overdue.", None, None)
 
 
 def get_org_invoices(session: Session, org: Row[Any], paid_in: str, now: datetime) -> OrgInvoices | None:
@@ -127,17 +126,18 @@ def _count(invoices: int) -> str:
 
 def _build_rows(session: Session, rows: Sequence[IssuedInvoice], now: datetime) -> list[IssuedRow]:
     names = queries.list_org_names(session, {row.org_id for row in rows})
-    return [
-        IssuedRow(
-            id=row.invoice_id,
-            org_id=row.org_id,
-            org=names[row.org_id],
-            number=row.number,
-            badge=describe_issued_state(row, now),
-            issued=format_date(row.issued_on),
-            due_on=format_date(row.due_on),
-            total=format_amount(row.total, row.currency),
-            due=format_amount(row.due, row.currency) if row.due else "–",
-        )
-        for row in rows
-    ]
+    return [_build_row(row, names[row.org_id], now) for row in rows]
+
+
+def _build_row(row: IssuedInvoice, org: str, now: datetime) -> IssuedRow:
+    return IssuedRow(
+        id=row.invoice_id,
+        org_id=row.org_id,
+        org=org,
+        number=row.number,
+        badge=describe_issued_state(row, now),
+        issued=format_date(row.issued_on),
+        due_on=format_date(row.due_on),
+        total=format_amount(row.total, row.currency),
+        due=format_amount(row.due, row.currency) if row.due else "–",
+    )

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Row, Select, cast, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, Row, Select, cast, column, func, select, table, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from app.invoices.offline.models import OPEN, IssuedInvoice, overdue
 from app.kit.errors import NotFound
@@ -88,8 +88,37 @@ def sum_owed(session: Session, now: datetime, org_id: UUID | None = None) -> Seq
 
     Worked example: 149.00 USD due tomorrow and 20.00 USD due last week, 5.00 of it paid: (USD, 16400, 2, 1500, 1).
     """
-    late = overdue(now)
+    query = _sums(now)
+    if org_id is not None:
+        query = query.where(IssuedInvoice.org_id == org_id)
+    rows: Sequence[Row[Any]] = session.execute(query.order_by(IssuedInvoice.currency)).all()  # type: ignore[assignment]  # rows of five
+    return rows
+
+
+def sum_owed_with_overdue(
+    session: Session, now: datetime, limit: int
+) -> tuple[Sequence[Row[Any]], list[tuple[IssuedInvoice, str]]]:
+    """`sum_owed` of all orgs, and their longest overdue invoices, each with its org's name, in one statement."""
+    sums = _sums(now).subquery()
+    late = select(IssuedInvoice).where(overdue(now)).order_by(IssuedInvoice.due_at, IssuedInvoice.invoice_id)
+    each = aliased(IssuedInvoice, late.limit(limit).subquery())
+    orgs = table("accounts_orgs", column("id"), column("name"))
     query = (
+        select(*sums.c, each, orgs.c.name)
+        .select_from(sums)
+        .outerjoin(each, each.currency == sums.c.currency)
+        .outerjoin(orgs, orgs.c.id == each.org_id)
+        .order_by(sums.c.currency)
+    )
+    rows = session.execute(query).all()
+    found = [(invoice, name) for *_, invoice, name in rows if invoice is not None]
+    by_currency: dict[str, Row[Any]] = {row.currency: row for row in rows}  # type: ignore[misc]  # rows of seven
+    return [*by_currency.values()], sorted(found, key=lambda pair: (pair[0].due_at, pair[0].invoice_id))
+
+
+def _sums(now: datetime) -> Select[str, int, int, int, int]:
+    late = overdue(now)
+    return (
         select(
             IssuedInvoice.currency,
             cast(func.sum(IssuedInvoice.remaining), BigInteger).label("owed"),
@@ -99,12 +128,7 @@ def sum_owed(session: Session, now: datetime, org_id: UUID | None = None) -> Seq
         )
         .where(IssuedInvoice.state == OPEN)
         .group_by(IssuedInvoice.currency)
-        .order_by(IssuedInvoice.currency)
     )
-    if org_id is not None:
-        query = query.where(IssuedInvoice.org_id == org_id)
-    rows: Sequence[Row[Any]] = session.execute(query).all()  # type: ignore[assignment]  # rows of five
-    return rows
 
 
 def _narrow(query: Select[tuple[IssuedInvoice]], shown: IssuedFilter, now: datetime) -> Select[tuple[IssuedInvoice]]:

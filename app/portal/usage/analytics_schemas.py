@@ -125,13 +125,14 @@ def build_row(row: AnalyticsRow, *, by_hour: bool, by_meter: bool) -> UsageAnaly
         free=row.free or ZERO if adds else None,
         events=row.events,
         free_events=row.free_events or 0,
-        responses=_responses(row.responses),
-        latency=_latency(row.latency),
-        file_sizes=_sizes(row.sizes),
+        responses=build_responses(row.responses),
+        latency=build_latency(row.latency),
+        file_sizes=build_sizes(row.sizes),
     )
 
 
-def _responses(packed: Decimal | None) -> ResponsesOut | None:
+def build_responses(packed: Decimal | None) -> ResponsesOut | None:
+    """How events were answered; None if none carries a status."""
     good, client, server = unpack(packed, RESPONSES)
     events = good + client + server
     if not events:
@@ -139,13 +140,15 @@ def _responses(packed: Decimal | None) -> ResponsesOut | None:
     return ResponsesOut(events, client, server, (Decimal(client + server) / events).quantize(_PLACES))
 
 
-def _latency(packed: Decimal | None) -> LatencyOut | None:
+def build_latency(packed: Decimal | None) -> LatencyOut | None:
+    """How long answers took; None if no event carries a time."""
     counts = unpack(packed, len(LATENCY_BOUNDS) + 1)
     half, most = (find_percentile(counts, LATENCY_BOUNDS, percent) for percent in (50, 95))
     return LatencyOut(sum(counts), half, most, _buckets(counts, LATENCY_BOUNDS)) if any(counts) else None
 
 
-def _sizes(packed: Decimal | None) -> SizesOut | None:
+def build_sizes(packed: Decimal | None) -> SizesOut | None:
+    """How large files were; None if no event carries one."""
     counts = unpack(packed, len(SIZE_BOUNDS) + 1)
     half, most = (find_percentile(counts, SIZE_BOUNDS, percent) for percent in (50, 95))
     return SizesOut(sum(counts), half, most, _buckets(counts, SIZE_BOUNDS)) if any(counts) else None

@@ -28,6 +28,7 @@ DIMENSIONS = {
     "meter": "Meter",
 }
 NO_VALUE = {
+    "plan": "No plan",
     "kind": "No kind",
     "provider": "No provider",
     "endpoint": "No endpoint",

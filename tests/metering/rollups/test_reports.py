@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -9,12 +10,19 @@ import pytest
 from sqlalchemy import text
 
 from app.metering.rollups import reports
+from app.metering.rollups.active import count_active
+from app.metering.rollups.total_parts import Dimension, Span, TotalsQuestion, UsagePart, list_usage_parts
 from tests.metering.books import FIRST, LAST, Books
 from tests.metering.world import NOW, event
 
 TODAY = NOW.date()
 PREPARED = 7
 """The driver prepares a statement after it has sent it five times."""
+
+
+def parts(books: Books, asked: TotalsQuestion, span: Span = "day") -> Sequence[UsagePart]:
+    with books.transaction() as session:
+        return list_usage_parts(session, asked, span)
 
 
 @pytest.mark.parametrize("folded", [False, True])
@@ -26,12 +34,9 @@ def test_totals_per_kind_add_up_over_orgs_and_days(books: Books, folded: bool) -
     if folded:
         books.fold()
     meter, peak = books.meter("t_sum"), books.meter("t_max")
-    with books.transaction() as session:
-        by_day = [each for each in reports.list_daily_totals(session, FIRST, LAST, "kind") if each.value == kind]
-        whole = {
-            each.meter_id: each for each in reports.list_totals(session, FIRST, LAST, "kind") if each.value == kind
-        }
-    assert {(each.day, each.meter_id): each.quantity for each in by_day} == {
+    found = [each for each in parts(books, TotalsQuestion(FIRST, LAST, "kind")) if each.value == kind]
+    whole = {each.meter_id: each for each in found if each.starts_on is None}
+    assert {(each.starts_on, each.meter_id): each.quantity for each in found if each.starts_on} == {
         (TODAY, meter): 8,
         (TODAY - timedelta(days=1), meter): 4,
         (TODAY, peak): 9,
@@ -45,9 +50,10 @@ def test_totals_without_a_dimension_hold_everything_of_a_day(books: Books) -> No
     books.imported(books.org(), [event("t_sum2", 6, occurred_at=at)])
     books.imported(books.org(), [event("t_sum2", 7, occurred_at=at, provider="p")])
     books.fold()
-    with books.transaction() as session:
-        found = reports.list_daily_totals(session, day, day)
-    assert [(each.meter_id, each.quantity) for each in found] == [(books.meter("t_sum2"), 13)]
+    found = parts(books, TotalsQuestion(day, day, meter_id=books.meter("t_sum2")))
+    assert [(each.starts_on, each.part, each.quantity) for each in found if not each.before] == [
+        (None, "whole", 13), (day, "whole", 13),
+    ]  # fmt: skip
 
 
 def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
@@ -70,13 +76,16 @@ def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
         )
         books.one(org, event("t_sum", number, occurred_at=NOW - timedelta(days=3 - number)))
     books.fold()
-    with books.transaction() as session:
-        found = [each.quantity for each in reports.list_totals(session, FIRST, LAST, "plan") if each.value == key]
-    assert found == [3]
+    by_plan = parts(books, TotalsQuestion(FIRST, LAST, "plan"))
+    assert [each.quantity for each in by_plan if each.value == key and each.starts_on is None] == [3]
+    alone = parts(books, TotalsQuestion(FIRST, LAST, plan=key))
+    assert [(each.label, each.quantity) for each in alone if each.part == "value" and each.starts_on is None] == [
+        ("Plan, version 2", 2), ("Plan, version 1", 1),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("dimension", ["kind", "provider"])
-def test_values_that_are_no_plan_are_never_read_as_one(books: Books, dimension: str) -> None:
+def test_values_that_are_no_plan_are_never_read_as_one(books: Books, dimension: Dimension) -> None:
     """Even by a plan that holds for every dimension, which PostgreSQL takes once a connection has asked a few times."""
     value = f"no-version-{uuid4()}"
     books.one(books.org(), event("t_sum", 2, **{dimension: value}))
@@ -84,10 +93,8 @@ def test_values_that_are_no_plan_are_never_read_as_one(books: Books, dimension: 
     with books.transaction() as session:
         session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
         for _ in range(PREPARED):
-            by_day = reports.list_daily_totals(session, FIRST, LAST, dimension)
-            whole = reports.list_totals(session, FIRST, LAST, dimension)
-            assert [each.quantity for each in by_day if each.value == value] == [2]
-            assert [each.quantity for each in whole if each.value == value] == [2]
+            found = list_usage_parts(session, TotalsQuestion(FIRST, LAST, dimension))
+            assert [(each.starts_on, each.quantity) for each in found if each.value == value] == [(None, 2), (TODAY, 2)]
 
 
 def test_the_top_orgs_of_a_month_are_in_order(books: Books) -> None:
@@ -115,13 +122,45 @@ def test_the_top_orgs_of_days_count_these_days_only(books: Books) -> None:
 
 def test_active_orgs_and_users_are_counted_once_each(books: Books) -> None:
     with books.transaction() as session:
-        before = reports.count_active(session, TODAY, TODAY)
+        before = count_active(session, TODAY, TODAY).whole
     org = books.org()
     books.many(org, [event("t_sum", user="a"), event("t_sum", user="a"), event("t_count", user="b")])
     books.fold()
     with books.transaction() as session:
-        after = reports.count_active(session, TODAY, TODAY)
-        assert reports.find_folded_at(session) == NOW
+        after = count_active(session, TODAY, TODAY)
+    assert after.as_of == NOW
     # other tests' orgs may have been folded in between
-    assert after.orgs > before.orgs
-    assert after.users >= before.users + 2
+    assert after.whole.orgs > before.orgs
+    assert after.whole.users is not None
+    assert after.whole.users >= (before.users or 0) + 2
+
+
+def test_a_range_without_usage_has_nobody_active(books: Books) -> None:
+    with books.transaction() as session:
+        found = count_active(session, date(2024, 1, 1), date(2024, 12, 31))
+    assert (found.whole.orgs, found.whole.users, found.spans, found.by_month) == (0, 0, (), True)
+
+
+def test_the_days_before_are_beside_those_that_they_are_compared_with(books: Books) -> None:
+    """Two days and the two before: what was used on the first of those stands at the first of these."""
+    org, meter, day = books.org(), books.meter("t_sum2"), date(2026, 10, 27)
+    for ahead, amount in ((-2, 3), (-1, 4), (1, 9)):
+        at = NOW.replace(month=10, day=27) + timedelta(days=ahead)
+        books.imported(org, [event("t_sum2", amount, occurred_at=at)])
+    found = parts(books, TotalsQuestion(day, day + timedelta(days=1), meter_id=meter))
+    assert {(each.before, each.starts_on): each.quantity for each in found} == {
+        (False, None): 9, (False, day + timedelta(days=1)): 9, (True, None): 7, (True, day): 3,
+        (True, day + timedelta(days=1)): 4,
+    }  # fmt: skip
+    week = parts(books, TotalsQuestion(day, day + timedelta(days=1), meter_id=meter), "week")
+    assert {each.starts_on for each in week} == {None, date(2026, 10, 26)}
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "before"),
+    [(1, date(2026, 11, 5), (date(2026, 11, 4), date(2026, 11, 4))),
+     (30, date(2026, 11, 5), (date(2026, 10, 6), date(2026, 11, 4))),
+     (5, date(1, 1, 1), (date(1, 1, 1), date(1, 1, 1)))],
+)  # fmt: skip
+def test_as_many_days_before(days: int, first: date, before: tuple[date, date]) -> None:
+    assert TotalsQuestion(first, first + timedelta(days=days - 1)).before == before

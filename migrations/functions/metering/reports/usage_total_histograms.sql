@@ -1,0 +1,30 @@
+-- Returns all orgs' histograms by UTC day, for staff, for one dimension; '' is the total: what is folded plus the events
+-- above the watermark. Packed; NULL where no event has any.
+CREATE OR REPLACE FUNCTION usage_total_histograms(first date, last date, wanted text)
+RETURNS TABLE (day date, meter_id integer, value text, responses numeric, latency numeric, sizes numeric)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+DECLARE mark record;
+BEGIN
+    SELECT * INTO mark FROM rollup_watermark(NULL);
+    RETURN QUERY
+    SELECT u.day, u.meter_id, u.value, sum(u.responses), sum(u.latency), sum(u.sizes)
+    FROM (
+        SELECT t.day, t.meter_id, t.value, t.responses, t.latency, t.sizes FROM usage_totals t
+        WHERE mark.valid AND t.day BETWEEN first AND last AND t.dimension = wanted
+        UNION ALL
+        SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.value, c.sign * usage_packed(c.response),
+               c.sign * usage_packed(c.latency), c.sign * usage_packed(c.size)
+        FROM usage_recorded c,
+             LATERAL (VALUES ('', ''), ('plan', c.plan::text), ('kind', c.kind), ('provider', c.provider),
+                             ('endpoint', c.endpoint),
+                             ('hour', CASE WHEN c.aggregation <> 'unique'
+                                           THEN to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24') END))
+                 d (dimension, value)
+        WHERE c.tx >= mark.upto AND c.seq > mark.floor_seq
+          AND c.occurred_at >= first::timestamp AT TIME ZONE 'UTC'
+          AND c.occurred_at < (last + 1)::timestamp AT TIME ZONE 'UTC'
+          AND d.dimension = wanted AND d.value IS NOT NULL
+    ) u
+    WHERE num_nonnulls(u.responses, u.latency, u.sizes) > 0
+    GROUP BY u.day, u.meter_id, u.value;
+END $$;
