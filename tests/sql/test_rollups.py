@@ -527,12 +527,12 @@ def test_usage_filtered_has_no_value_run_as_sql_and_knows_its_dimensions(sql: Sq
 
 
 @pytest.mark.parametrize("upto", [0, 11, 99])
-def test_usage_dimensions_are_those_with_values_wherever_the_mark_is(sql: Sql, upto: int) -> None:
+def test_usage_named_dimensions_are_those_with_values_wherever_the_mark_is(sql: Sql, upto: int) -> None:
     org, meter = counted(sql, "sum", 2, language="en")
     sql.event(org, meter, 4, tx=20, kind=None, format="srt")
     mark(sql, upto)
     sql.rows("SELECT rollup_rebuild(%s)", [org])
-    asked = "SELECT * FROM usage_dimensions(%s, %s, %s, %s) ORDER BY 1"
+    asked = "SELECT * FROM usage_named_dimensions(%s, %s, %s, %s) ORDER BY 1"
     month = TODAY.replace(day=1)
     assert [row[0] for row in sql.rows(asked, org, meter, TODAY, TODAY)] == ["format", "hour", "kind", "language"]
     assert sql.rows(asked, org, meter, month - timedelta(days=9), month - timedelta(days=1)) == []

@@ -46,7 +46,7 @@ _OVERVIEW = text("""
     SELECT 'dimension' AS part, d.name AS value, NULL AS label, 0 AS n, NULL::integer AS meter_id,
            NULL::numeric AS quantity, NULL::numeric AS events, NULL::numeric AS responses, NULL::numeric AS latency,
            NULL::numeric AS sizes
-    FROM usage_dimensions(:org, :meter, :first, :last) d (name)
+    FROM usage_named_dimensions(:org, :meter, :first, :last) d (name)
     UNION ALL
     SELECT 'filter', f.name, usage_label(:org, f.name, f.value), 0, NULL, NULL, NULL, NULL, NULL, NULL
     FROM unnest(CAST(:filters AS text[]), CAST(:picked AS text[])) f (name, value) WHERE f.value IS NOT NULL

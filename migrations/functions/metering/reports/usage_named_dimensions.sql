@@ -1,6 +1,6 @@
 -- Returns the dimensions of which a meter's events name any value, in the months of `first` to `last`: of the roll-up and
 -- of the events above the watermark.
-CREATE OR REPLACE FUNCTION usage_dimensions(org uuid, meter integer, first date, last date) RETURNS SETOF text
+CREATE OR REPLACE FUNCTION usage_named_dimensions(org uuid, meter integer, first date, last date) RETURNS SETOF text
 LANGUAGE sql STABLE AS $$
     WITH mark AS MATERIALIZED (SELECT * FROM rollup_watermark(org))
     SELECT d.name
