@@ -33,7 +33,7 @@ DECLARE
     "issued_invoices": ["state", "paid", "credited", "reason", "settled_at", "written_off",
       "written_off_at", "mails", "next_mail_at"],
     "number_series": ["last"],
-    "org_views": ["closed_at"],
+    "org_views": ["closed_at", "left_at"],
     "planned_changes": ["schedule_ref", "released_at", "effective_at", "ended_at", "outcome", "subscription_id", "interval",
       "usage_at", "usage_applied_at"],
     "plan_moves": ["stopped_by", "stopped_at"],

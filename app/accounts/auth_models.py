@@ -37,14 +37,16 @@ class DeviceSession(Base):
 class OrgView(Base):
     """One of the staff looks at an org's own pages in a session, read-only, until `ends_at` at the latest.
 
-    The session may be gone before: no foreign key, so that the row stays.
+    The session may be gone before: no foreign key, so that the row stays. `closed_at` is when the end was noted;
+    `left_at` when a request learned of it, and from when on the session is its user's own again.
     """
 
     __tablename__ = "org_views"
     __table_args__ = (
         CheckConstraint("ends_at > opened_at", name="length"),
-        # one open view a session; serves every request of a session
-        Index("uq_org_views_open", "session_id", unique=True, postgresql_where="closed_at IS NULL"),
+        CheckConstraint("left_at IS NULL OR closed_at IS NOT NULL", name="left_at"),
+        # one view a session that it has not left; serves every request of a session, and the sweep
+        Index("uq_org_views_open", "session_id", unique=True, postgresql_where="left_at IS NULL"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -54,6 +56,7 @@ class OrgView(Base):
     opened_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    left_at: Mapped[datetime | None]
 
 
 class EmailToken(Base):

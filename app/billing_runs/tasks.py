@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.billing_runs.closing.lanes import Lanes
+from app.billing_runs.closing.lanes import MANY, Lanes
 from app.billing_runs.fees import find_next_fee
 from app.billing_runs.rehearsal.night import NightReport, rehearse_night
 from app.billing_runs.run import MOST, RunReport, run_billing
@@ -34,9 +34,9 @@ def close_due() -> int:
                 return done
 
 
-def open_lanes() -> Lanes:
+def open_lanes(many: int = MANY) -> Lanes:
     """Lanes on the app's database, with its limits."""
-    return Lanes(db.engine.url.render_as_string(hide_password=False), runtime().settings.statement_limit)
+    return Lanes(db.engine.url.render_as_string(hide_password=False), runtime().settings.statement_limit, many)
 
 
 def close_periods(org_id: UUID | None = None, lanes: Lanes | None = None) -> RunReport:

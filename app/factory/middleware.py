@@ -31,7 +31,7 @@ from app.kit.local_addresses import is_loopback
 from app.web.bodies import MAX_BODY
 from app.web.database import guard_transactions
 from app.web.errors import API_PREFIX, MACHINE_PREFIXES
-from app.web.pages import redirect_to
+from app.web.pages import redirect_to, reload_other_page
 from app.web.runtime import business_now, resolve, runtime
 
 log = structlog.get_logger()
@@ -133,6 +133,9 @@ def _admit_person(rule: Rule) -> Response | None:
     caller = guards.caller()
     if rule.kind != "signed_in" and not caller.verified:
         return redirect_to("accounts.resend_verification")
+    moved = reload_other_page(caller.org_id)
+    if moved is not None:
+        return moved
     _require(rule, caller)
     if rule.fresh_page and not login_fresh():
         step_up.set_form_page(url_for(rule.fresh_page, **(request.view_args or {})))

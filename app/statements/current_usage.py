@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
@@ -61,6 +62,11 @@ class CurrentUsage:
     owed_before: int = 0
     is_trial: bool = False
     moves: bool = False
+
+    @property
+    def today(self) -> date:
+        """The running day of the organisation."""
+        return self.as_of.astimezone(ZoneInfo(self.time_zone)).date()
 
     @property
     def paid_interval(self) -> str | None:

@@ -105,13 +105,22 @@ class MeterFigures:
         return self.ahead.reaches_at if self.ahead else None
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the period's own limit refuses further use."""
+        return self.terms.cap is not None and self.use.used >= self.terms.cap
+
+    @property
+    def fullest(self) -> Window | None:
+        """The fullest window; of a `max` meter none, for only a greater value would be refused."""
+        return None if self.aggregation == "max" else find_fullest(self.windows)
+
+    @property
     def shut(self) -> Window | None:
         """The full window that resets last; None if no window is full, or if the period's own cap is reached.
 
-        A `max` meter is never blocked by a window: only a greater value would be refused.
+        A `max` meter is never blocked by a window.
         """
-        cap = self.terms.cap
-        if self.aggregation == "max" or (cap is not None and self.use.used >= cap):
+        if self.aggregation == "max" or self.is_refused:
             return None
         return max(
             (window for window in self.windows if window.full), key=lambda window: window.resets_at, default=None
@@ -120,10 +129,8 @@ class MeterFigures:
     @property
     def tight(self) -> Window | None:
         """The fullest window at 80 % or more that is fuller than the period's limit; None while a window is full."""
-        if self.aggregation == "max" or self.shut is not None:
-            return None
-        fullest = find_fullest(self.windows)
-        if fullest is None or fullest.percent < NEAR or fullest.percent <= (self.percent or 0):
+        fullest = self.fullest
+        if self.shut is not None or fullest is None or fullest.percent < NEAR or fullest.percent <= (self.percent or 0):
             return None
         return fullest
 

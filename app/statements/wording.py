@@ -75,7 +75,7 @@ def summarise_usage(usage: CurrentUsage) -> tuple[str, str]:
     pressed = any(meter.tight for meter in usage.meters) or (meter and kind != "ok")
     if (usage.late or usage.limited) and not shut and not pressed:
         return _owing(usage)
-    if shut and shut.shut and not (meter and is_refused(meter)):
+    if shut and shut.shut and not (meter and meter.is_refused):
         return "high", describe_full_window(shut.name, shut.shut, usage.time_zone)
     tight = max((meter for meter in usage.meters if meter.tight), key=_share_of_window, default=None)
     if tight and tight.tight and kind not in {"full", "over"}:
@@ -104,7 +104,7 @@ def _owing(usage: CurrentUsage) -> tuple[str, str]:
 def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str]:
     """State and sentence for the meter that matters most."""
     until = day(usage.period.end, usage.time_zone, plain=True)
-    if kind == "full" or is_refused(meter):
+    if kind == "full" or meter.is_refused:
         return kind, _used_up(meter, str(until), usage.currency)
     if kind == "over":
         above = meter.use.used - (meter.limit or Decimal(0))
@@ -120,11 +120,6 @@ def _describe_meter(kind: str, meter: MeterFigures, usage: CurrentUsage) -> tupl
     return kind, "All fine." if kind == "ok" else f"{meter.percent} % of {meter.name} used. They reset on {until}."
 
 
-def is_refused(meter: MeterFigures) -> bool:
-    """Whether the period's own limit refuses further use."""
-    return meter.terms.cap is not None and meter.use.used >= meter.terms.cap
-
-
 def _worst(usage: CurrentUsage) -> tuple[str, MeterFigures | None]:
     """The meter to report: the worst by state, otherwise the one that runs out first."""
     order = ["over", "full", "high", "near"]
@@ -138,9 +133,9 @@ def _worst(usage: CurrentUsage) -> tuple[str, MeterFigures | None]:
 
 
 def _used_up(meter: MeterFigures, until: str, currency: str) -> str:
-    if meter.terms.cap_source == RESTRICTION and is_refused(meter):
+    if meter.terms.cap_source == RESTRICTION and meter.is_refused:
         return f"{meter.name} are above the reduced limit. Further use is refused until your plan's own limits return."
-    if is_refused(meter):
+    if meter.is_refused:
         return f"{meter.name} are used up. Further use is refused until {until}."
     after = "is counted and costs nothing"
     if meter.terms.charge is not None:

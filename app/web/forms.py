@@ -49,12 +49,7 @@ class PlainField(StringField):
             self.data = unicodedata.normalize("NFC", valuelist[0]).strip()
 
     def pre_validate(self, form: BaseForm) -> None:  # noqa: ARG002  # WTForms calls it so
-        text = self.data or ""
-        visible = any(unicodedata.category(character)[0] not in _INVISIBLE for character in text)
-        if text and not visible:
-            raise StopValidation(EMPTY)
-        if hides_characters(text):
-            raise StopValidation("This contains characters that are not allowed.")
+        _check_plain(self.data or "", hides_characters(self.data or ""))
 
 
 class PlainTextField(TextAreaField):
@@ -66,8 +61,15 @@ class PlainTextField(TextAreaField):
             self.data = "\n".join(line.rstrip() for line in lines).strip("\n")
 
     def pre_validate(self, form: BaseForm) -> None:  # noqa: ARG002  # WTForms calls it so
-        if any(hides_characters(line) for line in (self.data or "").split("\n")):
-            raise StopValidation("This contains characters that are not allowed.")
+        text = self.data or ""
+        _check_plain(text, any(hides_characters(line) for line in text.split("\n")))
+
+
+def _check_plain(text: str, hides: bool) -> None:
+    if text and all(unicodedata.category(character)[0] in _INVISIBLE for character in text):
+        raise StopValidation(EMPTY)
+    if hides:
+        raise StopValidation("This contains characters that are not allowed.")
 
 
 class EmailField(PlainField):

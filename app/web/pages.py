@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import UUID
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from jinja2_fragments.flask import render_block
@@ -44,6 +45,16 @@ def redirect_path(path: str) -> Response:
         response.headers["HX-Redirect"] = path
         return response
     return redirect(path, 303)  # type: ignore[return-value]  # Flask's redirect returns its own Response
+
+
+def reload_other_page(org_id: UUID | None) -> Response | None:
+    """Have HTMX load its whole page again if that is another org's: in another tab, the session went on to `org_id`."""
+    shown = request.headers.get("Tollkeeper-Page-Org")  # `base.html` has HTMX send it
+    if not request.headers.get("HX-Request") or shown in {None, str(org_id)}:
+        return None
+    response = make_response("", 204)
+    response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def flash_message(kind: str, text: str) -> None:

@@ -220,10 +220,12 @@ CREATE TABLE org_views (
     org_id uuid NOT NULL CONSTRAINT fk_org_views_org_id_orgs REFERENCES orgs,
     opened_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL CONSTRAINT ck_org_views_length CHECK (ends_at > opened_at),
-    closed_at timestamptz
+    closed_at timestamptz,
+    left_at timestamptz,
+    CONSTRAINT ck_org_views_left_at CHECK (left_at IS NULL OR closed_at IS NOT NULL)
 );
--- one open view a session; serves every request of a session
-CREATE UNIQUE INDEX uq_org_views_open ON org_views (session_id) WHERE closed_at IS NULL;
+-- one view a session that it has not left; serves every request of a session, and the sweep
+CREATE UNIQUE INDEX uq_org_views_open ON org_views (session_id) WHERE left_at IS NULL;
 """
 
 

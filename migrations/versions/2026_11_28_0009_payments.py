@@ -356,8 +356,10 @@ CREATE INDEX ix_stripe_inbox_received_at_id ON stripe_inbox (received_at, id);
 -- serves: what needs a person, and the health page
 CREATE INDEX ix_stripe_inbox_state_received_at ON stripe_inbox (state, received_at)
     WHERE state IN ('received', 'parked', 'failed', 'refused');
--- serves: the time line of one customer
+-- serves: the events of one customer
 CREATE INDEX ix_stripe_inbox_customer_id_received_at ON stripe_inbox (customer_id, received_at);
+-- serves: the timeline of one org
+CREATE INDEX ix_stripe_inbox_org_id_created_at ON stripe_inbox (org_id, created_at) WHERE org_id IS NOT NULL;
 
 CREATE TABLE stripe_cursors (
     name text CONSTRAINT pk_stripe_cursors PRIMARY KEY,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -218,6 +220,45 @@ def test_a_view_ends_by_itself_and_what_was_sent_too_late_is_not_done(shown: Org
     assert "You are viewing" not in read(staff, f"/admin/orgs/{shown.id}")
 
 
+def test_what_was_sent_too_late_is_not_done_though_the_sweep_closed_the_view_before(shown: Org) -> None:
+    scenario = shown.scenario
+    user, staff = member_of_staff(scenario, org=True)
+    view(staff, shown)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', read(staff, "/dashboard"))
+    assert token is not None
+    later(scenario, VIEW_LASTS)
+    with scenario.app.app_context():
+        sweep()
+    form = {"csrf_token": token[1], "name": "Hijacked", "time_zone": "UTC"}
+    answer = staff.post("/settings/org", data=form)
+    assert (answer.status_code, "has ended" in answer.get_data(as_text=True)) == (403, True)
+    assert shown.session.scalar(text("SELECT count(*) FROM orgs WHERE name = 'Hijacked'")) == 0
+    assert [act for act, _ in acts(shown)] == ["org.view_opened", "org.view_closed"]
+    view(staff, shown)
+    assert acts(shown)[-1] == ("org.view_opened", user)
+
+
+def test_a_page_of_before_takes_no_part_of_another_orgs(shown: Org) -> None:
+    """The dashboard asks for its bars every few seconds; in another tab staff begin to view, and stop."""
+    _, staff = member_of_staff(shown.scenario, org=True)
+
+    def asked_by(page: str) -> tuple[int, str | None]:
+        found = re.search(r"""hx-headers='([^']+)'""", page)
+        assert found is not None
+        part = staff.get("/dashboard", headers={"HX-Request": "true", "HX-Target": "bars"} | json.loads(found[1]))
+        return part.status_code, part.headers.get("HX-Refresh")
+
+    own = read(staff, "/dashboard")
+    assert asked_by(own) == (200, None)
+    view(staff, shown)
+    assert asked_by(own) == (204, "true")
+    theirs = read(staff, "/dashboard")
+    assert asked_by(theirs) == (200, None)
+    send(staff, "/viewing/stop", "/dashboard")
+    assert asked_by(theirs) == (204, "true")
+    assert asked_by(own) == (200, None)
+
+
 @pytest.mark.parametrize(("action", "leads_to"), [("/viewing/stop", "/admin/orgs/"), ("/sign-out", "/")])
 def test_the_ways_out_stay_open_after_the_end(shown: Org, action: str, leads_to: str) -> None:
     user, staff = member_of_staff(shown.scenario)
@@ -272,6 +313,23 @@ def test_views_that_nobody_closed_are_closed_by_the_sweep(shown: Org) -> None:
         with transaction() as session:
             assert sweep_views(session, shown.now) == 0
     assert [act for act, _ in acts(shown)].count("org.view_closed") == 2
+
+
+def test_the_sweep_waits_for_no_request_that_closes_a_view(shown: Org) -> None:
+    """Of two views of an org, a request holds one and waits for the org's log, which the sweep holds for the other."""
+    scenario = shown.scenario
+    (user, staff), (_, other) = member_of_staff(scenario), member_of_staff(scenario)
+    view(staff, shown)
+    view(other, shown)
+    later(scenario, VIEW_LASTS)
+    with psycopg.connect(scenario.app.extensions["tollkeeper"].settings.database_url) as closing:
+        assert closing.execute("SELECT FROM org_views WHERE user_id = %s FOR UPDATE", (user,)).rowcount == 1
+        with scenario.app.app_context():
+            sweep()
+        assert acts(shown)[2:] == [("org.view_closed", None)]
+    with scenario.app.app_context():
+        sweep()
+    assert acts(shown)[3:] == [("org.view_closed", None)]
 
 
 def test_a_view_is_opened_of_an_org_that_is_there_by_staff_and_one_a_session(shown: Org) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from signal import SIGSTOP
 from time import sleep
 
@@ -21,6 +25,7 @@ from app.billing_runs.closing.rate import RatedPeriods
 from app.billing_runs.run import run_billing
 from app.billing_runs.tasks import open_lanes
 from app.kit.errors import Conflict
+from app.settings import PROJECT
 from app.subscriptions.close import PeriodKey, list_due
 from app.web.database import transaction
 from tests.billing_runs.test_close import GRACE, lines
@@ -59,6 +64,35 @@ def doors(scenario: Scenario, *, shut: int = 0) -> Door:
     return door
 
 
+_PARENT = """
+import sys, time
+from app.billing_runs.closing.lanes import Lanes
+lanes = Lanes(sys.argv[1].replace("postgresql://", "postgresql+psycopg://", 1), None)
+lanes.start()
+print(*(lane._process.pid for lane in lanes._lanes), flush=True)
+time.sleep(600)
+"""
+
+
+def runs(process: int) -> bool:
+    """Whether a process runs; one that nobody has asked for its end does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """No file, pipe or socket can be opened in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 Rate = Callable[[Sequence[PeriodKey], datetime], RatedPeriods]
 
 
@@ -66,7 +100,7 @@ Rate = Callable[[Sequence[PeriodKey], datetime], RatedPeriods]
 def lanes(app: Flask) -> Iterator[Lanes]:
     """Lanes that run: they start once for the tests of this file."""
     with app.app_context():
-        opened = open_lanes()
+        opened = open_lanes(many=MONTHS)
     with opened:
         yield opened
 
@@ -140,17 +174,43 @@ def test_a_lane_that_is_killed_leaves_its_periods_open_and_another_takes_its_pla
 def test_a_run_rates_what_is_many_in_lanes(scenario: Scenario, lanes: Lanes) -> None:
     org = some_orgs(scenario)[0]
     keys = due(scenario, org)
-    lanes.many = len(keys)
     assert run_billing(None, scenario.clock.now(), GRACE, org.id, lanes).rated == list(keys)
 
 
+def test_where_no_process_can_be_started_everything_is_left_to_be_closed_alone(
+    scenario: Scenario, lanes: Lanes
+) -> None:
+    org = some_orgs(scenario)[0]
+    keys, now = due(scenario, org), scenario.clock.now()
+    with scenario.app.app_context(), open_lanes() as opened, no_more_files():
+        done = opened.rate(keys, now)
+    assert (done.closed, done.waiting) == ([], {})
+    assert due(scenario, org) == keys
+    assert lanes.rate(keys, now).closed == list(keys)
+
+
 @pytest.mark.slow
-def test_lanes_end_with_their_parent(scenario: Scenario) -> None:
+def test_lanes_end_with_the_runs_that_needed_them(scenario: Scenario) -> None:
     with scenario.app.app_context(), open_lanes() as opened:
         opened.start()
         processes = [lane._process for lane in opened._lanes]
         assert [process.poll() for process in processes] == [None] * LANES
     assert [process.poll() for process in processes] == [0] * LANES
+
+
+@pytest.mark.slow
+def test_lanes_end_when_their_parent_is_killed(scenario: Scenario) -> None:
+    url = scenario.app.extensions["tollkeeper"].settings.database_url
+    parent = subprocess.Popen([sys.executable, "-c", _PARENT, url], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    with parent:
+        assert parent.stdout is not None
+        children = [int(word) for word in parent.stdout.readline().split()]
+        assert [runs(child) for child in children] == [True] * LANES
+        parent.kill()
+    until = time.monotonic() + 10
+    while any(map(runs, children)) and time.monotonic() < until:
+        sleep(0.05)
+    assert [runs(child) for child in children] == [False] * LANES
 
 
 @pytest.mark.parametrize("most", [None, 1], ids=["beside others", "alone in its batch"])

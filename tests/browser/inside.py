@@ -30,7 +30,7 @@ from app.accounts.tokens import digest_token
 from app.factory import create_app
 from app.kit.actor import SYSTEM
 from app.kit.ids import new_id
-from app.settings import Settings
+from app.settings import parse_settings
 from app.web.database import db, transaction
 from app.web.runtime import business_now, runtime, wall_now
 from tests.browser.people import PASSWORD
@@ -66,7 +66,7 @@ def sign_in_demo(stack: Stack) -> dict[str, State]:
 
 @contextmanager
 def _inside(stack: Stack) -> Iterator[None]:
-    app = create_app(Settings.from_env(stack.environment()))
+    app = create_app(parse_settings(stack.environment()))
     try:
         with app.app_context():
             yield

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app import cli
-from app.settings import PROJECT, Settings, SettingsError
+from app.settings import PROJECT, SettingsError, parse_settings
 from tests.support.compose import (
     ComposeRefused,
     fill_template,
@@ -74,8 +74,8 @@ def test_every_setting_of_production_reaches(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRODUCT)
 def test_the_settings_work_without_and_with_payments(name: str) -> None:
-    assert Settings.from_env(environment(name)).stripe_on is False
-    read = Settings.from_env(environment(name, **PAYING))
+    assert parse_settings(environment(name)).stripe_on is False
+    read = parse_settings(environment(name, **PAYING))
     assert (read.stripe_on, read.grace, read.web_nodes, read.sandbox) == (True, timedelta(days=3), 3, False)
     assert (read.stripe_secret_key, read.metrics_token) == (PAYING["STRIPE_SECRET_KEY"], PAYING["METRICS_TOKEN"])
     assert (read.base_url, read.trusted_proxies) == (DOT_ENV["BASE_URL"], 1)
@@ -106,7 +106,7 @@ def test_compose_refuses_to_start_without(missing: str) -> None:
 )
 def test_the_web_process_refuses_to_start_with(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        Settings.from_env(environment("web", **{**PAYING, name: value}))
+        parse_settings(environment("web", **{**PAYING, name: value}))
     assert any(name in problem for problem in refused.value.problems)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import PROJECT, Settings, SettingsError
+from app.settings import PROJECT, Settings, SettingsError, parse_settings
 
 GOOD = {
     "TOLLKEEPER_ENV": "production",
@@ -30,7 +30,7 @@ def sandbox(instance: Path) -> dict[str, str]:
 
 def problems(env: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as refused:
-        Settings.from_env(env)
+        parse_settings(env)
     return "\n".join(refused.value.problems)
 
 
@@ -40,13 +40,13 @@ def test_production_without_settings_names_each_that_is_missing() -> None:
 
 
 def test_the_seller_has_a_name_and_an_address_of_lines(tmp_path: Path) -> None:
-    settings = Settings.from_env({**GOOD, "SELLER_TAX_ID": "GB123456789", "SELLER_BANK": " IBAN GB00 "})
+    settings = parse_settings({**GOOD, "SELLER_TAX_ID": "GB123456789", "SELLER_BANK": " IBAN GB00 "})
     assert settings.seller_bank == "IBAN GB00"
     assert settings.seller_name == "Example Ltd"
     assert settings.seller_address == ("1 High Street", "Leeds", "United Kingdom")
     assert settings.seller_tax_id == "GB123456789"
     assert "SELLER_NAME and SELLER_ADDRESS must be set" in problems({**GOOD, "SELLER_ADDRESS": " ; "})
-    assert Settings.from_env(sandbox(tmp_path)).seller_address
+    assert parse_settings(sandbox(tmp_path)).seller_address
 
 
 def test_a_sandbox_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
 
 def test_good_settings_are_read_and_tell_no_secret() -> None:
     token = "m3tr1cs-0123456789abcdef"
-    settings = Settings.from_env({**GOOD, "SMTP_PASSWORD": "hunter22", "METRICS_TOKEN": token})
+    settings = parse_settings({**GOOD, "SMTP_PASSWORD": "hunter22", "METRICS_TOKEN": token})
     assert settings.base_url == "https://billing.example.com"
     assert not settings.sandbox
     told = (GOOD["SECRET_KEY"], GOOD["KEY_PEPPER"], ":pw@", "hunter22", token)
@@ -174,19 +174,19 @@ def test_a_database_that_the_environment_names_counts_too(variable: str, tmp_pat
 )
 def test_a_sandbox_on_this_machine_starts(url: str, tmp_path: Path) -> None:
     for base in ("http://127.0.0.1:5000", "http://localhost", "http://[::1]:5000"):
-        assert Settings.from_env({**sandbox(tmp_path), "DATABASE_URL": url, "BASE_URL": base}).sandbox
+        assert parse_settings({**sandbox(tmp_path), "DATABASE_URL": url, "BASE_URL": base}).sandbox
 
 
 def test_a_sandbox_makes_its_secrets_once_and_keeps_them_private(tmp_path: Path) -> None:
-    first = Settings.from_env(sandbox(tmp_path))
-    again = Settings.from_env(sandbox(tmp_path))
+    first = parse_settings(sandbox(tmp_path))
+    again = parse_settings(sandbox(tmp_path))
     assert first.secret_key == again.secret_key != first.key_pepper
     assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("secret_key", "key_pepper")} == {0o600}
 
 
 def test_the_worker_has_its_own_role() -> None:
     url = "postgresql://tollkeeper_worker:pw@db/tollkeeper"
-    assert Settings.from_env({**GOOD, "WORKER_DATABASE_URL": url}).for_worker().database_url == url
+    assert parse_settings({**GOOD, "WORKER_DATABASE_URL": url}).for_worker().database_url == url
 
 
 STRIPE = {"STRIPE_SECRET_KEY": "sk_live_canary4eC39H", "STRIPE_WEBHOOK_SECRETS": "whsec_canary1"}
@@ -195,14 +195,14 @@ TEST = {**STRIPE, "STRIPE_SECRET_KEY": "sk_test_canary4eC39H"}
 
 def test_without_a_key_payments_are_off_and_that_is_normal() -> None:
     for env in ({}, {"STRIPE_SECRET_KEY": "", "STRIPE_WEBHOOK_SECRETS": "", "STRIPE_API_BASE": ""}):
-        settings = Settings.from_env({**GOOD, **env})
+        settings = parse_settings({**GOOD, **env})
         assert (settings.stripe_on, settings.stripe_livemode) == (False, False)
         assert settings.stripe_api_base == "https://api.stripe.com"
 
 
 def test_payments_are_switched_on_by_a_key_and_its_secrets() -> None:
     told = {"STRIPE_WEBHOOK_SECRETS": "whsec_canary1, whsec_canary2", "STRIPE_ACCOUNT": "acct_1", "GRACE_DAYS": "3"}
-    settings = Settings.from_env({**GOOD, **STRIPE, **told})
+    settings = parse_settings({**GOOD, **STRIPE, **told})
     assert (settings.stripe_on, settings.stripe_livemode) == (True, True)
     assert settings.stripe_webhook_secrets == ("whsec_canary1", "whsec_canary2")
     assert (settings.stripe_account, settings.grace) == ("acct_1", timedelta(days=3))
@@ -215,7 +215,7 @@ def test_payments_are_switched_on_by_a_key_and_its_secrets() -> None:
 )
 def test_a_stand_in_on_loopback_is_taken_with_a_test_key(base: str) -> None:
     for key in ("sk_test_canary", "rk_test_canary"):
-        settings = Settings.from_env({**GOOD, **TEST, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": base})
+        settings = parse_settings({**GOOD, **TEST, "STRIPE_SECRET_KEY": key, "STRIPE_API_BASE": base})
         assert settings.stripe_api_base == base.rstrip("/")
         assert not settings.stripe_livemode
 
@@ -282,11 +282,11 @@ def test_a_wrong_setting_of_payments_is_refused_by_name_and_not_repeated(name: s
 def test_real_money_does_not_meet_a_movable_clock(tmp_path: Path) -> None:
     said = problems({**sandbox(tmp_path), **STRIPE})
     assert "TOLLKEEPER_ENV=production" in said
-    assert Settings.from_env({**sandbox(tmp_path), **TEST}).stripe_on
+    assert parse_settings({**sandbox(tmp_path), **TEST}).stripe_on
 
 
 def test_the_worker_and_commands_are_patient() -> None:
-    settings = Settings.from_env({**GOOD, **STRIPE})
+    settings = parse_settings({**GOOD, **STRIPE})
     assert not settings.is_background
     assert settings.for_worker().is_background
     assert settings.for_command().is_background

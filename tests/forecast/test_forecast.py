@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from statistics import mean, variance
 
 import pytest
 from hypothesis import given
@@ -109,6 +110,16 @@ def test_the_range_grows_with_distance_and_never_falls_below_what_is_used() -> N
     assert widths == sorted(widths)
     assert widths[0] == 0
     assert all(point.low is not None and point.low >= 500 for point in made.points)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 30])
+def test_the_range_is_two_deviations_of_a_sum_of_days_each_of_which_moves_the_level(count: int) -> None:
+    first_week = [D(each) for each in (40, 10, 90, 20, 60, 0, 70)]
+    moved = sum(((1 + D("0.3") * later) ** 2 for later in range(count)), D(0))
+    wanted = 4 * variance(first_week) * (moved + D(count) ** 2 / 7)
+    total, spread = forecast_days(days(40, 10, 90, 20, 60, 0, 70), count)
+    assert abs(total - count * mean(first_week)) < D("1e-20")
+    assert abs(spread**2 - wanted) < D("1e-20")
 
 
 def test_a_range_of_dates_stands_beside_the_date() -> None:

@@ -79,7 +79,7 @@ def test_every_test_of_a_mended_fault_exists() -> None:
 
 def environment_names() -> Iterator[str]:
     """Every name that the settings and the embedded server read from the environment."""
-    for module in ("app/settings.py", "sandbox/postgres/cluster.py"):
+    for module in ("app/settings/reading.py", "sandbox/postgres/cluster.py"):
         for node in ast.walk(ast.parse((PROJECT / module).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 words = [each.value for each in node.args if isinstance(each, ast.Constant)]

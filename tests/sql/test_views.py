@@ -42,7 +42,7 @@ PUBLISHED = {
     "accounts_users": "id name email disabled_at deleted_at",
     "accounts_billing_contacts": "org_id name email address tax_id digest billing_emails order_number invoice_note",
     "accounts_billing_emails": "org_id email",
-    "accounts_org_notes": "org_id id created_at author_id author words",
+    "accounts_org_notes": "org_id id",
     "accounts_clients": "id org_id ref name deleted_at made_by_event",
     "accounts_api_keys": "id org_id name revoked_at",
     "billing_runs_alarms": "org_id night",

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from app.statements.ahead import MeterDays
-from app.statements.outlook import describe_outlook, find_pressing, list_running_totals
-from tests.portal.outlook_specimens import BLOCK, TODAY, USAGES, days, meter, stand
+from app.statements.ahead import MeterDays, Pace
+from app.statements.figures import MeterUse, UsageTerms, compute_figures
+from app.statements.outlook import describe_forecast, describe_outlook, find_pressing, list_running_totals
+from tests.portal.outlook_specimens import BLOCK, CENT, TODAY, USAGES, days, meter, stand
 from tests.portal.specimens import NOW, PERIOD, START, ZONE
 from tests.support.terms import usage_terms
 
@@ -91,3 +92,51 @@ def test_a_maximum_rises_to_its_greatest_day_and_is_not_forecast() -> None:
     made = replace(made, use=replace(made.use, used=D(40)), ahead=None)
     assert [each.total for each in list_running_totals(made, PERIOD, NOW, ZONE)][-5:] == [0, 40, 40, 40, 40]
     assert describe_outlook(made, stand(made)) == ["A maximum is not forecast."]
+
+
+@pytest.mark.parametrize("policy", ["charge", "warn"])
+@pytest.mark.parametrize(("cap", "word"), [(10_000, "Needed"), (12_000, "Expected")])
+def test_what_a_cap_above_the_allowance_would_refuse_is_needed_and_not_expected(
+    policy: str, cap: int, word: str
+) -> None:
+    made = meter(UsageTerms(policy, D(5000), D(cap), CENT), days(56, 520, 90, 200))
+    assert describe_outlook(made, stand(made))[0].startswith(f"{word} by 1 December 2026: about 11,818 calls;")
+
+
+def test_of_a_meter_that_the_plan_leaves_out_nothing_is_expected_whatever_was_used_before() -> None:
+    before = {day: used for day, used in days(56, 520, 90).items() if day < PERIOD.start.date()}
+    left_out = meter(UsageTerms("block", D(0), D(0)), before)
+    assert describe_forecast(left_out, stand(left_out)) is None
+    assert find_pressing(stand(left_out)) is None
+
+
+@pytest.mark.parametrize(("limit", "when"), [(10_000, "Thursday 13:00"), (11_000, "29 November")])
+def test_steady_use_has_neither_a_range_nor_two_dates(limit: int, when: str) -> None:
+    made = meter(usage_terms("block", D(limit)), {TODAY - timedelta(days=i): D(400) for i in range(1, 57)})
+    assert " ".join(describe_outlook(made, stand(made))) == (
+        f"Needed by 1 December 2026: about 11,783 calls. The limit of {limit:,} is reached around {when}."
+        " A week ahead, the forecast was typically less than 1 % off here."
+    )
+    assert describe_forecast(made, stand(made)) == f"Full around {when}."
+    free = meter(usage_terms("warn", None), dict(made.days.used))
+    assert describe_forecast(free, stand(free)) == "About 11,783 expected."
+
+
+@pytest.mark.parametrize(("each", "words"), [("400.333333", "about 11,793 calls."), ("0.333333", "about 9.82 calls.")])
+def test_a_forecast_in_words_is_round(each: str, words: str) -> None:
+    made = meter(usage_terms("warn", None), {TODAY - timedelta(days=i): D(each) for i in range(1, 57)})
+    assert words in describe_outlook(made, stand(made))[0]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (10, "There is no range yet: it takes 7 whole days of use that no limit held down."),
+        (40, "It takes three weeks of use that no limit held down to say how far off a forecast usually is here."),
+    ],
+)
+def test_days_that_a_limit_held_down_are_said_to_be_missing(count: int, words: str) -> None:
+    held = {TODAY - timedelta(days=i): D(1000) for i in range(1, min(count, 31) - 2)}
+    made = compute_figures("calls", "API calls", "call", "sum", terms=BLOCK, use=MeterUse(D(5000)),
+                           pace=Pace(PERIOD, START, NOW, ZONE), days=MeterDays(days(count, 520, 90), held))  # fmt: skip
+    assert describe_outlook(made, stand(made))[-1] == words

@@ -28,7 +28,7 @@ STATE_COLUMNS = {
     "checkouts": {"state", "session_id", "closed_at", "failure", "trial_refused"},
     "dunnings": {"mails", "next_mail_at", "limited_at", "ended_at", "outcome"},
     "invitations": {"accepted_at", "revoked_at"},
-    "org_views": {"closed_at"},
+    "org_views": {"closed_at", "left_at"},
     "planned_changes": {
         "schedule_ref", "released_at", "effective_at", "ended_at", "outcome", "subscription_id", "interval",
         "usage_at", "usage_applied_at",

@@ -24,13 +24,14 @@ SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.s
        u.theme,
        u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
        (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id),
-       v.id, v.org_id, v.ends_at, v.ends_at <= %(now)s OR NOT u.staff OR seen.id IS NULL,
+       v.id, v.org_id, v.ends_at,
+       v.closed_at IS NOT NULL OR v.ends_at <= %(now)s OR NOT u.staff OR seen.id IS NULL,
        seen.name, seen.time_zone, seen.currency, seen.suspended_at IS NOT NULL
 FROM sessions s
 JOIN users u ON u.id = s.user_id AND u.disabled_at IS NULL AND u.deleted_at IS NULL
 LEFT JOIN memberships m ON m.org_id = s.org_id AND m.user_id = s.user_id
 LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
-LEFT JOIN org_views v ON v.session_id = s.id AND v.closed_at IS NULL
+LEFT JOIN org_views v ON v.session_id = s.id AND v.left_at IS NULL
 LEFT JOIN orgs seen ON seen.id = v.org_id AND seen.deleted_at IS NULL
 WHERE s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
 """

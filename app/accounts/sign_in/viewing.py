@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -44,26 +44,36 @@ def open_view(
 
 
 def close_view(session: Session, caller: Caller, why: str, *, now: datetime) -> bool:
-    """Close the caller's view, if they have one that is open. Idempotent. `now` is wall time."""
-    return caller.viewing is not None and _close(session, caller.viewing.id, why, actor=caller.actor, now=now)
+    """Make the session the caller's own again, and close their view if it is open. Idempotent. `now` is wall time."""
+    view = caller.viewing
+    return view is not None and _close(session, view.id, why, leaves=True, actor=caller.actor, now=now)
 
 
 def sweep_views(session: Session, now: datetime) -> int:
-    """Close views that have ended, or whose session has; return how many. `now` is wall time."""
+    """Close views that have ended, or whose session has; return how many. `now` is wall time.
+
+    A session that goes on does not leave its view here: its next request has to be told that the view has ended.
+    """
     alive = exists().where(DeviceSession.id == OrgView.session_id)
-    over = select(OrgView.id, alive).where(OrgView.closed_at.is_(None), or_(OrgView.ends_at <= now, ~alive))
+    ended = and_(OrgView.closed_at.is_(None), OrgView.ends_at <= now)
+    over = select(OrgView.id, alive).where(OrgView.left_at.is_(None), or_(ended, ~alive))
     closed = 0
-    for view_id, signed_in in session.execute(over.order_by(OrgView.org_id, OrgView.id)).all():
+    # a request locks its view before the org's log; so are all of these, but those that a request is closing
+    found = over.order_by(OrgView.org_id, OrgView.id).with_for_update(of=OrgView, skip_locked=True)
+    for view_id, signed_in in session.execute(found).all():
         why = "expired" if signed_in else "session_ended"
-        closed += _close(session, view_id, why, actor=SYSTEM, now=now)
+        closed += _close(session, view_id, why, leaves=not signed_in, actor=SYSTEM, now=now)
     return closed
 
 
-def _close(session: Session, view_id: UUID, why: str, *, actor: Actor, now: datetime) -> bool:
-    closing = update(OrgView).where(OrgView.id == view_id, OrgView.closed_at.is_(None)).values(closed_at=now)
-    row = session.execute(closing.returning(OrgView.org_id, OrgView.user_id)).one_or_none()
-    if row is None:
-        return False
-    after = {"reason": why, "viewer_id": row.user_id}
-    write(session, actor, "org.view_closed", on=("org", row.org_id), org_id=row.org_id, after=after, now=now)
-    return True
+def _close(session: Session, view_id: UUID, why: str, *, leaves: bool, actor: Actor, now: datetime) -> bool:
+    view = session.get_one(OrgView, view_id, with_for_update=True, populate_existing=True)
+    was_open = view.closed_at is None
+    view.closed_at = view.closed_at or now
+    if leaves:
+        view.left_at = view.left_at or now
+    session.flush()
+    if was_open:
+        after = {"reason": why, "viewer_id": view.user_id}
+        write(session, actor, "org.view_closed", on=("org", view.org_id), org_id=view.org_id, after=after, now=now)
+    return was_open

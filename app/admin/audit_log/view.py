@@ -42,11 +42,15 @@ def describe_actor(act: AuditEntry, names: Mapping[UUID, str]) -> str:
 
     Worked example: Ada of the staff: "Ada (staff)"; an erased user: "User".
     """
-    kind = _KINDS.get(act.actor_kind, act.actor_kind)
-    name = names.get(act.actor_id) if act.actor_id else None
+    return describe_kind_and_name(act.actor_kind, names.get(act.actor_id) if act.actor_id else None)
+
+
+def describe_kind_and_name(kind: str, name: str | None) -> str:
+    """The same for a kind of actor and a name, if there is one."""
+    words = _KINDS.get(kind, kind)
     if name is None:
-        return kind
-    return name if act.actor_kind == "user" else f"{name} ({kind if act.actor_kind == 'key' else kind.lower()})"
+        return words
+    return name if kind == "user" else f"{name} ({words if kind == 'key' else words.lower()})"
 
 
 def list_changes(act: AuditEntry) -> list[Change]:

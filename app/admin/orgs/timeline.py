@@ -34,7 +34,7 @@ _VIEWS = (
     "audit_timeline",
 )
 
-# Each room's newest entries below the cursor, by its own index; of these the newest of all.
+# Each room's newest entries below the cursor; of these the newest of all.
 _ROOM = """
 (SELECT at, kind, key, what, actor_id, facts FROM {view}
  WHERE org_id = :org_id AND kind = ANY (:kinds) AND at <= :until

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.admin.audit_log.view import describe_side
+from app.admin.audit_log.view import describe_kind_and_name, describe_side
 from app.admin.orgs.timeline import KINDS, TimelineEntry
 from app.audit.queries import keep_changes
 from app.portal.account_statement.movements import EVENTS, Movement
@@ -100,9 +100,7 @@ def _describe_change(facts: Mapping[str, Any]) -> str:
 
 def _describe_actor(entry: TimelineEntry) -> str:
     kind = entry.facts.get("actor_kind")
-    if entry.actor is None:
-        return str(kind).capitalize() if kind else ""
-    return f"{entry.actor} ({kind})" if kind in {"staff", "key"} else entry.actor
+    return describe_kind_and_name(kind, entry.actor) if kind else entry.actor or ""
 
 
 def _find_page(entry: TimelineEntry, org_id: UUID) -> str | None:

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
+from typing import BinaryIO, cast
 
 import msgspec
+import structlog
 
 from app.billing_runs.closing.lane_process import Done, Door, Start, Work, rate_batch
 from app.billing_runs.closing.rate import RatedPeriods
@@ -27,6 +29,8 @@ LANES = 3
 """On two cores: while one computes and the database writes for another, the third is not left waiting for the disk."""
 MANY = 1_000
 """Periods that are worth the second in which the processes start."""
+
+log = structlog.get_logger()
 
 
 def rate_here(door: Door, keys: Sequence[PeriodKey], now: datetime, together: int = TOGETHER) -> RatedPeriods:
@@ -63,14 +67,22 @@ class Lanes:
         for dead in [lane for lane in self._lanes if not lane.runs()]:
             dead.close()
             self._lanes.remove(dead)
-        new = [_Lane(self._first) for _ in range(LANES - len(self._lanes))]
-        self._lanes += new
-        for lane in new:
+        new = LANES - len(self._lanes)
+        for _ in range(new):
+            self._lanes.append(_Lane(self._first))
+        for lane in self._lanes[-new:] if new else ():
             lane.receive()
 
     def rate(self, keys: Sequence[PeriodKey], now: datetime) -> RatedPeriods:
-        """As `rate_here`. All periods of an org are in one lane, in the order of the keys."""
-        self.start()
+        """As `rate_here`. All periods of an org are in one lane, in the order of the keys.
+
+        Where no process can be started, nothing is rated: a close one by one is slower, and not stopped.
+        """
+        try:
+            self.start()
+        except OSError as error:
+            log.warning("the lanes of a close cannot start", error=str(error))
+            return RatedPeriods([], {})
         shares = [[key for key in keys if key.org_id.int % LANES == number] for number in range(LANES)]
         with ThreadPoolExecutor(LANES, "lane") as threads:
             return _join(threads.map(partial(_Lane.rate, now=now), self._lanes, shares))
@@ -87,6 +99,7 @@ class _Lane:
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the parent, which ends it when its runs are done
         )
+        self._incoming, self._outgoing = cast("BinaryIO", self._process.stdin), cast("BinaryIO", self._process.stdout)
         self._send(first)
 
     def runs(self) -> bool:
@@ -97,7 +110,7 @@ class _Lane:
 
     def receive(self) -> bytes:
         """The next answer; empty if it died."""
-        return self._process.stdout.readline() if self._process.stdout is not None else b""
+        return self._outgoing.readline()
 
     def close(self) -> None:
         """It ends with its input."""
@@ -113,9 +126,8 @@ class _Lane:
         return RatedPeriods([keys[n] for n in done.closed], {keys[n]: why for n, why in done.waiting.items()})
 
     def _send(self, message: Start | Work) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
-            self._process.stdin.flush()
+        self._incoming.write(msgspec.json.encode(message) + b"\n")
+        self._incoming.flush()
 
 
 def _join(done: Iterable[RatedPeriods]) -> RatedPeriods:

@@ -35,8 +35,10 @@ class InboxEvent(Base):
             "received_at",
             postgresql_where=text("state IN ('received', 'parked', 'failed', 'refused')"),
         ),
-        # serves: the timeline of one customer
+        # serves: the events of one customer
         Index(None, "customer_id", "received_at"),
+        # serves: the timeline of one org
+        Index(None, "org_id", "created_at", postgresql_where=text("org_id IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

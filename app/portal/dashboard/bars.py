@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from app.kit.money import ZERO
 from app.portal.dashboard.view_models import MeterBar, WindowBar
@@ -12,8 +11,8 @@ from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures, classify_use
 from app.statements.outlook import describe_forecast
 from app.web.addresses import path_to
+from app.web.charts import Sparkline, draw_sparkline
 from app.web.filters import quantity
-from app.web.sparkline import Sparkline, draw_sparkline
 
 SPARK_DAYS = 30
 _DAY = timedelta(days=1)
@@ -48,9 +47,8 @@ def _bar(meter: MeterFigures, usage: CurrentUsage) -> MeterBar:
 
 
 def _build_window(meter: MeterFigures, zone: str) -> WindowBar | None:
-    """The window that is fullest; of a `max` meter none, for a maximum does not fill it."""
-    window = windows.find_fullest(meter.windows)
-    if window is None or meter.aggregation == "max":
+    window = meter.fullest
+    if window is None:
         return None
     words = windows.describe_fill(meter.name, window, zone)
     return WindowBar(window.percent, classify_use(window.used, window.limit), words)
@@ -58,7 +56,7 @@ def _build_window(meter: MeterFigures, zone: str) -> WindowBar | None:
 
 def _build_spark(meter: MeterFigures, usage: CurrentUsage) -> Sparkline | None:
     """The last 30 days up to today, also where nothing limits the meter; None if nothing was used on them."""
-    today = usage.as_of.astimezone(ZoneInfo(usage.time_zone)).date()
+    today = usage.today
     days = [today - i * _DAY for i in range(SPARK_DAYS - 1, -1, -1)]
     values = [max(meter.days.used.get(day, ZERO), ZERO) for day in days]
     if not any(values):

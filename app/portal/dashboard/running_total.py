@@ -12,9 +12,9 @@ from app.portal.dashboard.view_models import RunningTotalView
 from app.statements.current_usage import CurrentUsage
 from app.statements.figures import MeterFigures
 from app.statements.outlook import describe_outlook, find_pressing, list_running_totals
-from app.statements.wording import format_moment, is_refused, unit_for
+from app.statements.wording import format_moment, unit_for
+from app.web.charts import ChartTotal, draw_running_chart
 from app.web.filters import quantity
-from app.web.running_chart import ChartTotal, draw_running_chart
 
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _LABELS = 8
@@ -50,7 +50,7 @@ def build_running_total(usage: CurrentUsage) -> RunningTotalView | None:
 
 def _list_expected(meter: MeterFigures) -> list[ChartTotal]:
     """The forecast's totals; none where further use is refused, for then the total stays where it is."""
-    if meter.ahead is None or is_refused(meter):
+    if meter.ahead is None or meter.is_refused:
         return []
     return [ChartTotal(each.at, each.total, each.low, each.high) for each in meter.ahead.points]
 

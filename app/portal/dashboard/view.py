@@ -112,7 +112,7 @@ def _pressing(meter: MeterFigures, usage: CurrentUsage) -> tuple[str, str, str]:
     limit = meter.limit or Decimal(0)
     used = f"{quantity(meter.use.used)} of {quantity(limit)} {wording.unit_for(limit, meter.unit)}"
     title = f"{meter.name}: {meter.percent} % used" if meter.percent != FULL else f"{meter.name}: 100 % reached"
-    kind = "strong" if meter.state == "over" and not wording.is_refused(meter) else _KINDS[meter.state]
+    kind = "strong" if meter.state == "over" and not meter.is_refused else _KINDS[meter.state]
     return kind, title, f"{used} used. {wording.describe_policy(meter, usage.currency)}"
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from app.web.running_chart import RunningChart
-from app.web.sparkline import Sparkline
+from app.web.charts import RunningChart, Sparkline
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class EventRow:
 
 @dataclass(frozen=True)
 class CostView:
-    """Cost of the open period: the plan's fee plus overage, and the forecast at the current pace."""
+    """Cost of the open period: the plan's fee plus usage, so far and by the forecast of each meter."""
 
     currency: str
     so_far: Decimal

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, PasswordField, RadioField, SelectField, StringField, TextAreaField, validators
 
 from app.web import charts
-from app.web.running_chart import ChartTotal, RunningChart, draw_running_chart
+from app.web.charts import ChartTotal, RunningChart, draw_running_chart
 
 RESET = datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
 ZONE = "Europe/Berlin"

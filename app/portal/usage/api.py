@@ -33,7 +33,7 @@ api = Api("portal", __name__)
     "GET", "/usage/current", response=CurrentAnswer, summary="Current period: usage, limits, cost and forecast",
     answer=examples.CURRENT,
     description="The same figures as on the dashboard. Costs are estimates until the period is closed; projections "
-    "assume the average pace since the period began.",
+    "follow past days and know no caps, but what a cap would refuse costs nothing.",
 )  # fmt: skip
 def usage_current() -> CurrentAnswer:
     """The open period."""

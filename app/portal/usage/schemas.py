@@ -54,8 +54,9 @@ class MeterNow(msgspec.Struct):
     `limit` is what `percent` is measured against: the cap where it comes first, otherwise the allowance; null is
     unlimited. `imported` is what imports brought besides `used`: it takes no room and costs nothing. Usage above
     `cap` is refused; `cap_source` says what sets it, as in `GET /limits`.
-    `cost` is rounded as on the invoice. `projected_use` is what is expected at the period's end; eight outcomes in ten
-    lie between `projected_low` and `projected_high`, which are null while `projection_basis` is `pace` or null.
+    `cost` is rounded as on the invoice. `projected_use` is what is expected at the period's end, whatever `cap` would
+    refuse of it; eight outcomes in ten lie between `projected_low` and `projected_high`, which are null while
+    `projection_basis` is `pace` or null. It is `weekdays`, `days`, `pace`, or null where there is no forecast.
     `reaches_limit_at` is null if the limit is already reached, or isn't expected to be before the period ends.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -34,7 +33,7 @@ def _find_peaks(session: Session, offer: Offer, usage: CurrentUsage) -> dict[tup
     rules = [meter.rule for meter in offer.meters.values()]
     peaks: dict[tuple[str, Span], Peak] = {}
     if any(rule.per_day is not None for rule in rules):
-        today = usage.as_of.astimezone(ZoneInfo(usage.time_zone)).date()
+        today = usage.today
         peaks |= {(meter, "day"): Peak(Decimal(0), Decimal(0)) for meter in offer.meters}
         for busy in metering.list_busiest_days(session, usage.org_id, today - _YEAR, today):
             peaks[busy.meter, "day"] = Peak(busy.quantity, busy.last_quantity, busy.day)

@@ -1,37 +1,17 @@
-"""Chart geometry: pure functions from figures to percentages. The template macro only prints them.
-
-Positions are percentages of the plot from its top left corner, with two decimals.
-"""
+"""Columns, lines and waterfalls over labels. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
+from app.web.charts.parts import AxisLabel, Line, Mark, Tick, nice_scale, two
 from app.web.filters import compact, quantity
 
 GAP = Decimal("0.28")  # share of a bar's slot that stays empty
 MAX_LABELS = 8
 WIDEST = Decimal(6)  # per cent of the plot, about 48 pixels: a bar among few must not fill its slot
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A line of the scale."""
-
-    y: Decimal
-    label: str
-
-
-@dataclass(frozen=True)
-class AxisLabel:
-    """A label under the plot; `minor` ones are hidden on small screens."""
-
-    x: Decimal
-    text: str
-    anchor: str = "middle"
-    minor: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,23 +23,6 @@ class Bar:
     width: Decimal
     height: Decimal
     tone: int
-    title: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """The points of a polyline, and of the shaded area under it, if any."""
-
-    points: str
-    area: str | None
-    tone: int
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A dashed vertical line: the start of a period, or today."""
-
-    x: Decimal
     title: str
 
 
@@ -110,9 +73,9 @@ def lines(
     slot = _slot(labels)
     shapes = []
     for order, entry in enumerate(series):
-        points = [f"{_two(slot * i + slot / 2)},{_y(value, scale[-1])}" for i, value in enumerate(entry.values)]
+        points = [f"{two(slot * i + slot / 2)},{_y(value, scale[-1])}" for i, value in enumerate(entry.values)]
         shaded = area and order == 0 and bool(points)
-        first, last = _two(slot / 2), _two(slot * len(entry.values) - slot / 2)
+        first, last = two(slot / 2), two(slot * len(entry.values) - slot / 2)
         under = " ".join([f"{first},100", *points, f"{last},100"]) if shaded else None
         shapes.append(Line(" ".join(points), under, entry.tone))
     return _chart(labels, series, scale, head, lines=shapes, marks=marks)
@@ -141,10 +104,10 @@ def waterfall(steps: Sequence[WaterfallStep]) -> Chart:
     slot = _slot(labels)
     shapes = [
         Bar(
-            x=_two(slot * i + slot * GAP / 2),
+            x=two(slot * i + slot * GAP / 2),
             y=_y(high, scale[-1]),
-            width=_two(slot * (1 - GAP)),
-            height=max(_two((high - low) / scale[-1] * 100), Decimal("0.5")),
+            width=two(slot * (1 - GAP)),
+            height=max(two((high - low) / scale[-1] * 100), Decimal("0.5")),
             tone=step.tone,
             title=f"{step.name}: {step.words}",
         )
@@ -152,17 +115,6 @@ def waterfall(steps: Sequence[WaterfallStep]) -> Chart:
         if high > low
     ]
     return _chart(labels, [], scale, "", bars=shapes, marks=())
-
-
-def nice_scale(top: Decimal, steps: int = 4) -> list[Decimal]:
-    """Round marks from 0 to at least `top` in at most `steps` steps: 8,200 gives 0, 2,500, 5,000, 7,500, 10,000."""
-    if top <= 0:
-        return [Decimal(0), Decimal(1)]
-    smallest = top / steps
-    power = Decimal(1).scaleb(smallest.adjusted())
-    step = next(power * nice for nice in (1, 2, Decimal("2.5"), 5, 10) if power * nice >= smallest)
-    count = int((top / step).to_integral_value(ROUND_CEILING))
-    return [step * i for i in range(count + 1)]
 
 
 def _chart(
@@ -178,17 +130,17 @@ def _chart(
         table=[[label, *(entry.values[i] for entry in series)] for i, label in enumerate(labels)],
         bars=list(bars),
         lines=list(lines),
-        marks=[Mark(_two(slot * i), labels[i]) for i in marks if i < len(labels)],
+        marks=[Mark(two(slot * i), labels[i]) for i in marks if i < len(labels)],
     )
 
 
 def _bar(label: str, entry: Series, value: Decimal, *, x: Decimal, slot: Decimal, base: Decimal, top: Decimal) -> Bar:
-    height = _two(value / top * 100)
+    height = two(value / top * 100)
     width = min(slot * (1 - GAP), WIDEST)
     return Bar(
-        x=_two(x + (slot - width) / 2),
+        x=two(x + (slot - width) / 2),
         y=_y(base + value, top),
-        width=_two(width),
+        width=two(width),
         height=max(height, Decimal("0.5")),
         tone=entry.tone,
         title=f"{label}: {quantity(value)} {entry.name}",
@@ -203,14 +155,10 @@ def _axis(labels: Sequence[str], slot: Decimal) -> list[AxisLabel]:
     every = -(-len(labels) // MAX_LABELS) or 1
     shown = range(0, len(labels), every)
     return [
-        AxisLabel(_two(slot * i + slot / 2), labels[i], minor=order % 2 == 1 and len(shown) > 4)
+        AxisLabel(two(slot * i + slot / 2), labels[i], minor=order % 2 == 1 and len(shown) > 4)
         for order, i in enumerate(shown)
     ]
 
 
 def _y(value: Decimal, top: Decimal) -> Decimal:
-    return _two(100 - value / top * 100)
-
-
-def _two(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.01"))
+    return two(100 - value / top * 100)

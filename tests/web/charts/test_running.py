@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from app.web.running_chart import ChartTotal, RunningChart, draw_running_chart
+from app.web.charts import ChartTotal, RunningChart, draw_running_chart
 
 D = Decimal
 START = datetime(2026, 11, 1, tzinfo=UTC)

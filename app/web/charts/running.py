@@ -1,7 +1,4 @@
-"""Geometry of a running total over time: what was used, the limit, the forecast with its range. Pure.
-
-Positions are percentages of the plot from its top left corner, with two decimals, as in `charts`.
-"""
+"""A running total over time: what was used, the limit, the forecast with its range. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.web.charts import AxisLabel, Tick, nice_scale
+from app.web.charts.parts import AxisLabel, Tick, nice_scale, two
 from app.web.filters import compact
 
 _HUNDRED = Decimal(100)
@@ -70,11 +67,11 @@ class Plot:
     def x(self, at: datetime) -> Decimal:
         """Where an instant is; inside the plot."""
         gone = Decimal((at - self.start) // _MICROSECOND) / Decimal((self.end - self.start) // _MICROSECOND)
-        return _two(max(Decimal(0), min(_HUNDRED, gone * 100)))
+        return two(max(Decimal(0), min(_HUNDRED, gone * 100)))
 
     def y(self, value: Decimal) -> Decimal:
         """Where a total is; what is above the plot is at its top."""
-        return _two(_HUNDRED - min(value, self.top) / self.top * 100)
+        return two(_HUNDRED - min(value, self.top) / self.top * 100)
 
     def line(self, levels: Sequence[tuple[datetime, Decimal]]) -> str:
         """The points of a line."""
@@ -146,7 +143,3 @@ def _place_labels(plot: Plot, labels: Sequence[tuple[datetime, str]]) -> list[Ax
         AxisLabel(x, text, "start" if x < _EDGE else "middle", minor=order % 2 == 1)
         for order, (x, text) in enumerate(places)
     ]
-
-
-def _two(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.01"))
