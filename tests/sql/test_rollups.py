@@ -476,3 +476,29 @@ def test_a_users_months_are_true_wherever_the_mark_is(sql: Sql, upto: int, valid
         (november, "", "", 18, 4), (november, "kind", "k", 14, 3), (november, "kind", None, 4, 1),
         (november, "provider", "p", 5, 2),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        (
+            "usage_dimensions('k', 'p', 'key', 'v', 'en', 'srt', 'retry', '404', 7)",
+            [("", "", True), ("kind", "k", True), ("provider", "p", True), ("key", "key", True), ("plan", "v", False),
+             ("language", "en", False), ("format", "srt", False), ("attempt", "retry", False), ("status", "404", False),
+             ("hour", "07", True)],
+        ),
+        ("usage_dimensions(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)", [("", "", True)]),
+        (
+            "usage_wide_dimensions('/x', 'u', 'c')",
+            [("endpoint", "/x", True), ("user", "u", False), ("client", "c", False)],
+        ),
+        ("usage_wide_dimensions(NULL, 'u', NULL)", [("user", "u", False)]),
+        (
+            "usage_total_dimensions('v', 'k', 'p', '/x', 23)",
+            [("", ""), ("plan", "v"), ("kind", "k"), ("provider", "p"), ("endpoint", "/x"), ("hour", "23")],
+        ),
+        ("usage_total_dimensions(NULL, 'k', NULL, NULL, NULL)", [("", ""), ("kind", "k")]),
+    ],
+)  # fmt: skip
+def test_dimensions_are_those_that_an_event_names(sql: Sql, asked: str, named: list[tuple[Any, ...]]) -> None:
+    assert sql.rows(f"SELECT * FROM {asked}") == named

@@ -30,9 +30,7 @@ BEGIN
         UNION ALL
         SELECT date_trunc('month', c.local_at)::date, c.meter_id,
                CASE WHEN c.counted AND c.aggregation <> 'unique' THEN c.amount ELSE 0 END, c.counted::integer,
-               CASE WHEN c.counted AND c.unbilled AND c.aggregation IN ('sum', 'count') THEN c.amount END,
-               CASE WHEN NOT c.counted AND c.aggregation IN ('sum', 'count') THEN c.amount END,
-               CASE WHEN NOT c.counted THEN c.sign END
+               c.unbilled_part, c.free_part, c.free_sign
         FROM usage_recorded c
         WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c."user" = subject::text
           AND c.local_at < date_trunc('month', last::timestamp) + interval '1 month'

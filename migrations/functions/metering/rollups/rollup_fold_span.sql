@@ -19,69 +19,64 @@ BEGIN
     ON CONFLICT (org_id) DO NOTHING;
 
     WITH batch AS MATERIALIZED (
-        SELECT c.org_id, c.meter_id, c.local_at::date AS day, (c.occurred_at AT TIME ZONE 'UTC')::date AS utc_day,
-               CASE WHEN c.aggregation <> 'unique' THEN c.hour END AS hour,
-               date_part('hour', c.occurred_at AT TIME ZONE 'UTC')::integer AS utc_hour,
+        SELECT c.org_id, c.meter_id, c.local_at::date AS day, (c.occurred_at AT TIME ZONE 'UTC')::date AS utc_day, c.hour,
+               c.utc_hour,
                c.kind, c.provider, c.endpoint, c."user", c.client, c."key", c.plan, c.language, c.format, c.attempt,
-               c.status, c.counted, c.aggregation IN ('sum', 'count') AND c.unbilled AS is_part,
-               c.aggregation = 'max' AS is_peak, c.aggregation IN ('sum', 'count') AS is_sum,
-               CASE c.aggregation WHEN 'max' THEN greatest(max(c.amount), 0) WHEN 'unique' THEN 0
-                                  ELSE sum(c.amount) END AS quantity,
-               CASE WHEN c.aggregation <> 'unique' THEN count(*) ELSE 0 END AS events, count(*) AS numbered,
-               sum(c.sign) AS signs,
+               c.status, c.aggregation IN ('sum', 'count') AS is_sum,
+               CASE WHEN c.counted AND c.aggregation IN ('sum', 'count') THEN sum(c.amount) END AS quantity,
+               CASE WHEN c.counted AND c.aggregation = 'max' THEN greatest(max(c.amount), 0) END AS peak,
+               CASE WHEN c.counted AND c.aggregation <> 'unique' THEN count(*)::integer END AS events,
+               CASE WHEN c.counted THEN count(*)::integer ELSE 0 END AS numbered,
+               sum(c.unbilled_part) FILTER (WHERE c.unbilled_part IS NOT NULL) AS unbilled,
+               sum(c.free_part) FILTER (WHERE c.free_part IS NOT NULL) AS free, sum(c.free_sign)::integer AS free_events,
                sum(c.sign) * usage_packed(c.response) AS responses, sum(c.sign) * usage_packed(c.latency) AS latency,
                sum(c.sign) * usage_packed(c.size) AS sizes
         FROM usage_recorded c
         WHERE c.tx >= state.upto AND c.tx < upto AND c.seq > state.floor_seq
-        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, c.aggregation, c.response,
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, c.counted, c.aggregation, c.response,
                  c.latency, c.size
     ), coarse AS MATERIALIZED (
         SELECT b.org_id, b.meter_id, b.day, b.utc_day, b.hour, b.utc_hour, b.kind, b.provider, b."key", b.plan,
-               b.language, b.format, b.attempt, b.status, b.counted, b.is_part, b.is_peak,
-               CASE WHEN b.is_peak THEN max(b.quantity) ELSE sum(b.quantity) END AS quantity,
-               sum(b.events) AS events, sum(b.signs) AS signs,
+               b.language, b.format, b.attempt, b.status, sum(b.quantity) FILTER (WHERE b.quantity IS NOT NULL) AS quantity,
+               max(b.peak) AS peak, sum(b.events)::integer AS events,
+               sum(b.unbilled) FILTER (WHERE b.unbilled IS NOT NULL) AS unbilled,
+               sum(b.free) FILTER (WHERE b.free IS NOT NULL) AS free, sum(b.free_events)::integer AS free_events,
                sum(b.responses) FILTER (WHERE b.responses IS NOT NULL) AS responses,
                sum(b.latency) FILTER (WHERE b.latency IS NOT NULL) AS latency,
                sum(b.sizes) FILTER (WHERE b.sizes IS NOT NULL) AS sizes
-        FROM batch b GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
-    ), days AS MATERIALIZED (
-        SELECT c.org_id, c.day, c.meter_id, d.dimension, d.value,
-               coalesce(sum(c.quantity) FILTER (WHERE c.counted AND NOT c.is_peak),
-                        max(c.quantity) FILTER (WHERE c.counted AND c.is_peak), 0) AS quantity,
-               coalesce(sum(c.events) FILTER (WHERE c.counted), 0)::bigint AS events,
-               sum(c.quantity) FILTER (WHERE c.is_part AND c.counted) AS unbilled,
-               sum(c.quantity) FILTER (WHERE c.is_part AND NOT c.counted) AS free,
-               sum(c.signs) FILTER (WHERE NOT c.counted)::bigint AS free_events,
-               sum(c.responses) FILTER (WHERE c.responses IS NOT NULL AND d.measured) AS responses,
-               sum(c.latency) FILTER (WHERE c.latency IS NOT NULL AND d.measured) AS latency,
-               sum(c.sizes) FILTER (WHERE c.sizes IS NOT NULL AND d.measured) AS sizes
-        FROM coarse c,
-             LATERAL (VALUES ('', '', true), ('kind', c.kind, true), ('provider', c.provider, true),
-                             ('key', c."key", true), ('plan', c.plan, false), ('language', c.language, false),
-                             ('format', c.format, false), ('attempt', c.attempt, false), ('status', c.status, false),
-                             ('hour', lpad(c.hour::text, 2, '0'), true)) d (dimension, value, measured)
-        WHERE d.value IS NOT NULL
-        GROUP BY 1, 2, 3, 4, 5
-        UNION ALL
-        SELECT b.org_id, b.day, b.meter_id, d.dimension, d.value,
-               coalesce(sum(b.quantity) FILTER (WHERE b.counted AND NOT b.is_peak),
-                        max(b.quantity) FILTER (WHERE b.counted AND b.is_peak), 0) AS quantity,
-               coalesce(sum(b.events) FILTER (WHERE b.counted), 0)::bigint AS events,
-               sum(b.quantity) FILTER (WHERE b.is_part AND b.counted) AS unbilled,
-               sum(b.quantity) FILTER (WHERE b.is_part AND NOT b.counted) AS free,
-               sum(b.signs) FILTER (WHERE NOT b.counted)::bigint AS free_events,
-               sum(b.responses) FILTER (WHERE b.responses IS NOT NULL AND d.measured) AS responses,
-               sum(b.latency) FILTER (WHERE b.latency IS NOT NULL AND d.measured) AS latency,
-               sum(b.sizes) FILTER (WHERE b.sizes IS NOT NULL AND d.measured) AS sizes
-        FROM batch b,
-             LATERAL (VALUES ('endpoint', b.endpoint, true), ('user', b."user", false), ('client', b.client, false))
-                 d (dimension, value, measured)
-        WHERE d.value IS NOT NULL
+        FROM batch b GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+    ), figures AS MATERIALIZED (
+        SELECT e.org_id, e.day, e.meter_id, e.dimension, e.value,
+               coalesce(sum(e.quantity) FILTER (WHERE e.quantity IS NOT NULL), max(e.peak), 0) AS quantity,
+               coalesce(sum(e.events), 0) AS events, sum(e.unbilled) FILTER (WHERE e.unbilled IS NOT NULL) AS unbilled,
+               sum(e.free) FILTER (WHERE e.free IS NOT NULL) AS free, sum(e.free_events) AS free_events,
+               sum(e.responses) FILTER (WHERE e.responses IS NOT NULL AND e.measured) AS responses,
+               sum(e.latency) FILTER (WHERE e.latency IS NOT NULL AND e.measured) AS latency,
+               sum(e.sizes) FILTER (WHERE e.sizes IS NOT NULL AND e.measured) AS sizes
+        FROM (
+            SELECT c.org_id, c.day, c.meter_id, d.dimension, d.value, d.measured, c.quantity, c.peak, c.events,
+                   c.unbilled, c.free, c.free_events, c.responses, c.latency, c.sizes
+            FROM coarse c,
+                 LATERAL usage_dimensions(c.kind, c.provider, c."key", c.plan, c.language, c.format, c.attempt, c.status,
+                                          c.hour) d
+            UNION ALL
+            SELECT b.org_id, b.day, b.meter_id, d.dimension, d.value, d.measured, b.quantity, b.peak, b.events,
+                   b.unbilled, b.free, b.free_events, b.responses, b.latency, b.sizes
+            FROM batch b, LATERAL usage_wide_dimensions(b.endpoint, b."user", b.client) d
+            UNION ALL
+            SELECT NULL, c.utc_day, c.meter_id, d.dimension, d.value, true, c.quantity, c.peak, c.events,
+                   c.unbilled, c.free, c.free_events, c.responses, c.latency, c.sizes
+            FROM coarse c, LATERAL usage_total_dimensions(c.plan, c.kind, c.provider, NULL, c.utc_hour) d
+            UNION ALL
+            SELECT NULL, b.utc_day, b.meter_id, 'endpoint', b.endpoint, true, b.quantity, b.peak, b.events,
+                   b.unbilled, b.free, b.free_events, b.responses, b.latency, b.sizes
+            FROM batch b WHERE b.endpoint IS NOT NULL
+        ) e
         GROUP BY 1, 2, 3, 4, 5
     ), into_days AS (
         INSERT INTO usage_days AS r (org_id, day, meter_id, dimension, value, quantity, events, unbilled, free,
                                      free_events, responses, latency, sizes)
-        SELECT * FROM days d ORDER BY d.org_id, d.dimension, d.day
+        SELECT * FROM figures d WHERE d.org_id IS NOT NULL ORDER BY d.org_id, d.dimension, d.day
         ON CONFLICT (org_id, dimension, day, meter_id, value) DO UPDATE SET events = r.events + excluded.events,
             quantity = CASE WHEN r.meter_id = ANY (peaks) THEN greatest(r.quantity, excluded.quantity)
                             ELSE r.quantity + excluded.quantity END,
@@ -97,7 +92,7 @@ BEGIN
                sum(d.unbilled) FILTER (WHERE d.unbilled IS NOT NULL), sum(d.free) FILTER (WHERE d.free IS NOT NULL),
                sum(d.free_events)::bigint, sum(d.responses) FILTER (WHERE d.responses IS NOT NULL),
                sum(d.latency) FILTER (WHERE d.latency IS NOT NULL), sum(d.sizes) FILTER (WHERE d.sizes IS NOT NULL)
-        FROM days d GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 4, 2
+        FROM figures d WHERE d.org_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 4, 2
         ON CONFLICT (org_id, dimension, month, meter_id, value) DO UPDATE SET events = r.events + excluded.events,
             quantity = CASE WHEN r.meter_id = ANY (peaks) THEN greatest(r.quantity, excluded.quantity)
                             ELSE r.quantity + excluded.quantity END,
@@ -109,11 +104,9 @@ BEGIN
         INSERT INTO usage_user_months AS r (org_id, subject_id, month, meter_id, dimension, value, quantity, events,
                                             unbilled, free, free_events)
         SELECT b.org_id, b."user"::uuid, date_trunc('month', b.day)::date, b.meter_id, d.dimension, d.value,
-               CASE WHEN b.is_sum THEN coalesce(sum(b.quantity) FILTER (WHERE b.counted), 0) END,
-               coalesce(sum(b.numbered) FILTER (WHERE b.counted), 0)::bigint,
-               sum(b.quantity) FILTER (WHERE b.is_part AND b.counted),
-               sum(b.quantity) FILTER (WHERE b.is_part AND NOT b.counted),
-               sum(b.signs) FILTER (WHERE NOT b.counted)::bigint
+               CASE WHEN b.is_sum THEN coalesce(sum(b.quantity) FILTER (WHERE b.quantity IS NOT NULL), 0) END,
+               sum(b.numbered), sum(b.unbilled) FILTER (WHERE b.unbilled IS NOT NULL),
+               sum(b.free) FILTER (WHERE b.free IS NOT NULL), sum(b.free_events)
         FROM batch b,
              LATERAL (VALUES ('kind', b.kind), ('provider', b.provider), ('format', b.format), ('attempt', b.attempt))
                  d (dimension, value)
@@ -126,35 +119,9 @@ BEGIN
     ), into_totals AS (
         INSERT INTO usage_totals AS r (day, meter_id, dimension, value, quantity, events, unbilled, free, free_events,
                                        responses, latency, sizes)
-        SELECT c.utc_day, c.meter_id, d.dimension, d.value,
-               coalesce(sum(c.quantity) FILTER (WHERE c.counted AND NOT c.is_peak),
-                        max(c.quantity) FILTER (WHERE c.counted AND c.is_peak), 0) AS quantity,
-               coalesce(sum(c.events) FILTER (WHERE c.counted), 0)::bigint AS events,
-               sum(c.quantity) FILTER (WHERE c.is_part AND c.counted) AS unbilled,
-               sum(c.quantity) FILTER (WHERE c.is_part AND NOT c.counted) AS free,
-               sum(c.signs) FILTER (WHERE NOT c.counted)::bigint AS free_events,
-               sum(c.responses) FILTER (WHERE c.responses IS NOT NULL) AS responses,
-               sum(c.latency) FILTER (WHERE c.latency IS NOT NULL) AS latency,
-               sum(c.sizes) FILTER (WHERE c.sizes IS NOT NULL) AS sizes
-        FROM coarse c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider),
-                             ('hour', CASE WHEN c.hour IS NOT NULL THEN lpad(c.utc_hour::text, 2, '0') END))
-                 d (dimension, value)
-        WHERE d.value IS NOT NULL
-        GROUP BY 1, 2, 3, 4
-        UNION ALL
-        SELECT b.utc_day, b.meter_id, 'endpoint', b.endpoint,
-               coalesce(sum(b.quantity) FILTER (WHERE b.counted AND NOT b.is_peak),
-                        max(b.quantity) FILTER (WHERE b.counted AND b.is_peak), 0) AS quantity,
-               coalesce(sum(b.events) FILTER (WHERE b.counted), 0)::bigint AS events,
-               sum(b.quantity) FILTER (WHERE b.is_part AND b.counted) AS unbilled,
-               sum(b.quantity) FILTER (WHERE b.is_part AND NOT b.counted) AS free,
-               sum(b.signs) FILTER (WHERE NOT b.counted)::bigint AS free_events,
-               sum(b.responses) FILTER (WHERE b.responses IS NOT NULL) AS responses,
-               sum(b.latency) FILTER (WHERE b.latency IS NOT NULL) AS latency,
-               sum(b.sizes) FILTER (WHERE b.sizes IS NOT NULL) AS sizes
-        FROM batch b WHERE b.endpoint IS NOT NULL
-        GROUP BY 1, 2, 3, 4
+        SELECT f.day, f.meter_id, f.dimension, f.value, f.quantity, f.events, f.unbilled, f.free, f.free_events,
+               f.responses, f.latency, f.sizes
+        FROM figures f WHERE f.org_id IS NULL
         ON CONFLICT (day, dimension, meter_id, value) DO UPDATE SET events = r.events + excluded.events,
             quantity = CASE WHEN r.meter_id = ANY (peaks) THEN greatest(r.quantity, excluded.quantity)
                             ELSE r.quantity + excluded.quantity END,
@@ -163,6 +130,6 @@ BEGIN
             responses = usage_added(r.responses, excluded.responses),
             latency = usage_added(r.latency, excluded.latency), sizes = usage_added(r.sizes, excluded.sizes)
     )
-    SELECT coalesce(sum(b.events) FILTER (WHERE b.counted), 0) INTO folded FROM batch b;
+    SELECT coalesce(sum(b.events), 0) INTO folded FROM batch b;
     RETURN folded;
 END $$;
