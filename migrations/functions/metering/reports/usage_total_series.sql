@@ -15,7 +15,7 @@ BEGIN
         UNION ALL
         SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.value,
                CASE WHEN c.aggregation = 'max' THEN max(c.amount) ELSE sum(c.amount) END, count(*)
-        FROM usage_counted c, LATERAL usage_total_dimensions(c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
+        FROM usage_counted c, LATERAL usage_total_dimensions(true, c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
         WHERE c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation <> 'unique'
           AND c.occurred_at >= first::timestamp AT TIME ZONE 'UTC'
           AND c.occurred_at < (last + 1)::timestamp AT TIME ZONE 'UTC'

@@ -1,11 +1,11 @@
--- The dimensions that roll-ups of an org are kept by, of which there are few values each with many events, with the
--- value that an event names; '' is the total. Histograms are kept for those that are `measured`.
+-- The dimensions that roll-ups of an org are kept by, with the value that an event names; '' is the `whole`. Here: those
+-- that are asked for with response times, and plans. Histograms are kept for those that are `measured`.
 CREATE OR REPLACE FUNCTION usage_dimensions(
-    kind text, provider text, "key" text, plan text, language text, format text, attempt text, status text, hour integer)
+    whole boolean, kind text, provider text, endpoint text, "key" uuid, plan uuid, hour integer)
 RETURNS TABLE (dimension text, value text, measured boolean) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT * FROM (VALUES
-        ('', '', true), ('kind', kind, true), ('provider', provider, true), ('key', "key", true), ('plan', plan, false),
-        ('language', language, false), ('format', format, false), ('attempt', attempt, false), ('status', status, false),
+        ('', CASE WHEN whole THEN '' END, true), ('kind', kind, true), ('provider', provider, true),
+        ('endpoint', endpoint, true), ('key', "key"::text, true), ('plan', plan::text, false),
         ('hour', lpad(hour::text, 2, '0'), true)) d (dimension, value, measured)
     WHERE d.value IS NOT NULL
 $$;

@@ -7,6 +7,6 @@ SELECT c.org_id, c.meter_id, c.aggregation, c.occurred_at, c.seq, c.tx, c.local_
        CASE WHEN d.measured THEN c.sign * usage_packed(c.latency) END AS latency,
        CASE WHEN d.measured THEN c.sign * usage_packed(c.size) END AS sizes
 FROM usage_recorded c,
-     LATERAL (SELECT * FROM usage_dimensions(c.kind, c.provider, c."key", c.plan, c.language, c.format, c.attempt,
-                                             c.status, c.hour)
-              UNION ALL SELECT * FROM usage_wide_dimensions(c.endpoint, c."user", c.client)) d;
+     LATERAL (SELECT * FROM usage_dimensions(true, c.kind, c.provider, c.endpoint, c."key", c.plan, c.hour)
+              UNION ALL
+              SELECT * FROM usage_label_dimensions(c."user", c.client, c.language, c.format, c.attempt, c.status)) d;

@@ -7,7 +7,7 @@
 CREATE OR REPLACE VIEW usage_recorded AS
 SELECT e.org_id, e.meter_id, m.aggregation, e.occurred_at, e.recorded_at, e.seq, e.tx, e.source, s.counted,
        e.occurred_at AT TIME ZONE coalesce(r.time_zone, o.time_zone) AS local_at,
-       s.sign, s.amount,
+       e.occurred_at AT TIME ZONE INTERVAL '0' AS utc_at, s.sign, s.amount,
        CASE m.dimension WHEN 'kind' THEN e.kind WHEN 'provider' THEN e.provider WHEN 'endpoint' THEN e.endpoint
             WHEN 'language' THEN e.language WHEN 'format' THEN e.format WHEN 'job' THEN e.job_id
             WHEN 'user' THEN e.subject_id::text WHEN 'client' THEN e.client_id::text
@@ -16,12 +16,11 @@ SELECT e.org_id, e.meter_id, m.aggregation, e.occurred_at, e.recorded_at, e.seq,
        CASE WHEN s.counted AND NOT e.billable AND m.aggregation IN ('sum', 'count') THEN s.amount END AS unbilled_part,
        CASE WHEN NOT s.counted AND m.aggregation IN ('sum', 'count') THEN s.amount END AS free_part,
        CASE WHEN NOT s.counted THEN s.sign END AS free_sign,
-       e.kind, e.provider, e.endpoint, e.subject_id::text AS "user", e.client_id::text AS client,
-       e.api_key_id::text AS "key", e.plan_version_id::text AS plan, e.language, e.format,
+       e.kind, e.provider, e.endpoint, e.subject_id AS "user", e.client_id AS client, e.api_key_id AS "key",
+       e.plan_version_id AS plan, e.language, e.format,
        nullif(e.attempt, 'original') AS attempt,
-       CASE WHEN m.aggregation <> 'unique'
-            THEN date_part('hour', e.occurred_at AT TIME ZONE coalesce(r.time_zone, o.time_zone))::integer END AS hour,
-       CASE WHEN m.aggregation <> 'unique' THEN date_part('hour', e.occurred_at AT TIME ZONE 'UTC')::integer END AS utc_hour,
+       usage_hour(m.aggregation, e.occurred_at AT TIME ZONE coalesce(r.time_zone, o.time_zone)) AS hour,
+       usage_hour(m.aggregation, e.occurred_at AT TIME ZONE INTERVAL '0') AS utc_hour,
        CASE WHEN e.status_code BETWEEN 100 AND 599 THEN e.status_code::text
             WHEN e.status_code IS NOT NULL THEN 'other' END AS status,
        CASE WHEN e.status_code < 400 THEN 0 WHEN e.status_code < 500 THEN 1

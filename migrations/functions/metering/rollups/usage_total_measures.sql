@@ -6,7 +6,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.dimension, d.value,
            sum(c.unbilled_part), sum(c.free_part), sum(c.free_sign), sum(c.sign * usage_packed(c.response)),
            sum(c.sign * usage_packed(c.latency)), sum(c.sign * usage_packed(c.size))
-    FROM usage_recorded c, LATERAL usage_total_dimensions(c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
+    FROM usage_recorded c, LATERAL usage_total_dimensions(true, c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
     WHERE (c.tx < upto OR c.seq <= floor)
       AND num_nonnulls(c.unbilled_part, c.free_sign, c.response, c.latency, c.size) > 0
     GROUP BY 1, 2, 3, 4
