@@ -112,6 +112,9 @@ ROWS = {
     "G11": Row("roll-ups folded / ingested by batches over HTTP, events a second", 1.5, 2.5, rollups.against_ingest),
     "G12": Row("period close / one transaction per org, orgs a second", 8, 15, close.against_a_loop),
     "G13": Row("100,000 orgs closed / 10,000, seconds", 13, 11, close.many_against_few, most=True, rounds=1),
+    "G21": Row(
+        "fold of one late event, among a million values / of a sum", 5, 2, rollups.late_value, most=True, rounds=1
+    ),
 }
 
 
