@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_compact_decimal, format_decimal, get_currency_symbol, parse_pattern
+from babel.dates import format_timedelta
+from babel.numbers import NumberPattern, format_compact_decimal, get_currency_symbol, parse_pattern
 from flask import Flask
 from markupsafe import Markup
 
@@ -51,39 +52,42 @@ def unit_price(amount: Decimal, currency: str, locale: str = "en", places: int =
 
     Babel's `format_currency` would round 0.0010 to the currency's two places: $0.00.
     """
-    pattern = parse_pattern(_find_pattern(currency, locale))
-    pattern.frac_prec = (places, most)
+    pattern = _find_pattern(currency, locale, places, most)
     formatted: str = pattern.apply(amount, locale, currency=currency, currency_digits=False)
     return formatted
 
 
-def _find_pattern(currency: str, locale: str) -> str:
+@lru_cache(maxsize=256)
+def _find_pattern(currency: str, locale: str, places: int, most: int) -> NumberPattern:
     """The locale's pattern for amounts, with a space between a currency that ends in a letter and its number: KWD 3.
 
     Babel does not apply CLDR's rule for that: https://unicode.org/reports/tr35/tr35-numbers.html#Currencies
     """
-    pattern: str = Locale.parse(locale).currency_formats["standard"].pattern
+    written: str = Locale.parse(locale).currency_formats["standard"].pattern
     spaced = get_currency_symbol(currency, locale)[-1].isalpha()
-    return pattern.replace("\u00a4#", f"\u00a4{NO_BREAK}#") if spaced else pattern
+    pattern = parse_pattern(written.replace("\u00a4#", f"\u00a4{NO_BREAK}#") if spaced else written)
+    pattern.frac_prec = (places, most)
+    return pattern
 
 
-def quantity(value: Decimal | int, locale: str = "en") -> str:
+def quantity(value: Decimal | int) -> str:
     """The exact number, digits grouped by thousands: 1,234,567.5."""
-    return format_decimal(value, format="#,##0.######", locale=locale)
+    written = f"{value:z,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
-def compact(value: Decimal | int, locale: str = "en") -> Markup:
+def compact(value: Decimal | int) -> Markup:
     """Short, such as 12.3M, with the exact value as title; values below 10,000 are shown in full."""
-    exact = quantity(value, locale)
+    exact = quantity(value)
     if -10_000 < value < 10_000:
-        return Markup("{}").format(exact)
-    short = format_compact_decimal(value, locale=locale, fraction_digits=1)
+        return Markup(exact)  # noqa: S704  (digits, commas and a point)
+    short = format_compact_decimal(value, locale="en", fraction_digits=1)
     return Markup('<span title="{}">{}</span>').format(exact, short)
 
 
-def percent(value: Decimal | int, locale: str = "en") -> str:
-    """A percentage: 82.5 is "82.5 %", with a non-breaking space."""
-    return f"{format_decimal(value, format='#,##0.#', locale=locale)}{NO_BREAK}%"
+def percent(value: Decimal | int) -> str:
+    """A percentage, to one place: 82.5 is "82.5 %", with a non-breaking space."""
+    return f"{quantity(round(Decimal(value), 1))}{NO_BREAK}%"
 
 
 def share(percentage: int, part: Decimal | int) -> str:
@@ -91,34 +95,34 @@ def share(percentage: int, part: Decimal | int) -> str:
     return f"<1{NO_BREAK}%" if percentage == 0 and part > 0 else f"{percentage}{NO_BREAK}%"
 
 
-def when(at: datetime, zone: str = "UTC", locale: str = "en") -> Markup:
+def when(at: datetime, zone: str = "UTC") -> Markup:
     """An instant in the org's time zone, with its name: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>"""
-    text = format_datetime(at, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
-    return _time(at, f"{text} {zone}".replace(" ", NO_BREAK, 2))
+    local = at.astimezone(ZoneInfo(zone))
+    return _time(at, f"{local.day}{NO_BREAK}{local:%b}{NO_BREAK}{local.year}, {local:%H:%M} {zone}")
 
 
-def day(at: datetime | date, zone: str = "UTC", locale: str = "en", *, plain: bool = False) -> Markup | str:
+def day(at: datetime | date, zone: str = "UTC", *, plain: bool = False) -> Markup | str:
     """The date of an instant in the org's time zone, or a date as it is; `plain` returns text without markup."""
     local = at.astimezone(ZoneInfo(zone)).date() if isinstance(at, datetime) else at
     if plain:
-        return format_date(local, "d MMMM y", locale=locale)
-    text = format_date(local, "d MMM y", locale=locale).replace(" ", NO_BREAK)
+        return f"{local.day} {local:%B} {local.year}"
+    text = f"{local.day}{NO_BREAK}{local:%b}{NO_BREAK}{local.year}"
     return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), text)
 
 
-def clock(at: datetime, zone: str = "UTC", locale: str = "en") -> str:
+def clock(at: datetime, zone: str = "UTC") -> str:
     """The time of day in the org's time zone, with the zone: "00:00 Europe/Berlin"."""
-    return f"{format_datetime(at, 'HH:mm', tzinfo=ZoneInfo(zone), locale=locale)}{NO_BREAK}{zone}"
+    return f"{at.astimezone(ZoneInfo(zone)):%H:%M}{NO_BREAK}{zone}"
 
 
-def relative(at: datetime, now: datetime, locale: str = "en") -> Markup:
+def relative(at: datetime, now: datetime) -> Markup:
     """How long ago or from now, with the instant as title: "in 9 days", "12 seconds ago"."""
-    text = format_timedelta(at - now, add_direction=True, threshold=2, locale=locale)
+    text = format_timedelta(at - now, add_direction=True, threshold=2, locale="en")
     return _time(at, text, title=_utc(at))
 
 
 def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _time(at: datetime, text: str, title: str | None = None) -> Markup:

@@ -109,9 +109,15 @@ def test_markup_is_valid(markup: Callable[[str], list[str]], names: Collection[s
     assert {name: found for name in names if (found := markup(show(name)))} == {}
 
 
-def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: Browser, address: str) -> None:
+STATES = ["ok", "near", "full"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(
+    chromium: Browser, address: str, state: str
+) -> None:
     shown = chromium.new_page(viewport={"width": 375, "height": 667})
-    shown.goto(f"{address}/shown/dashboard-ok")
+    shown.goto(f"{address}/shown/dashboard-{state}")
     ends = shown.evaluate(
         "[...document.querySelectorAll('.meter .bar')].map(each => each.getBoundingClientRect().bottom)"
     )
@@ -119,9 +125,10 @@ def test_the_first_screen_of_a_phone_holds_state_cost_and_three_bars(chromium: B
     assert ends[2] <= 667
 
 
-def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: str) -> None:
+@pytest.mark.parametrize("state", STATES)
+def test_the_first_screen_of_a_desk_holds_every_bar(chromium: Browser, address: str, state: str) -> None:
     shown = chromium.new_page(viewport={"width": 1280, "height": 720})
-    shown.goto(f"{address}/shown/dashboard-ok")
+    shown.goto(f"{address}/shown/dashboard-{state}")
     ends = shown.evaluate("[...document.querySelectorAll('.meter')].map(each => each.getBoundingClientRect().bottom)")
     shown.close()
     assert max(ends) <= 720

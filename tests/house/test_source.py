@@ -15,7 +15,10 @@ from tests.house.source import parsed, walked
 
 APP = PROJECT / "app"
 TEMPLATES = PROJECT / "templates"
-MAY_END_TRANSACTIONS = {"commit": {"kit/db.py"}, "rollback": {"kit/db.py", "web/database.py"}}
+MAY_END_TRANSACTIONS = {
+    "commit": {"kit/db.py"},
+    "rollback": {"kit/db.py", "kit/postgres/connections.py", "web/database.py"},
+}
 MAY_ASK_TIME = {"kit/clock.py"}
 ASKS_TIME = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
 _ASKING = {words.split(".")[1] for words in ASKS_TIME}

@@ -116,6 +116,30 @@ def test_the_engine_replaces_what_has_died(database: str, monkeypatch: pytest.Mo
     engine.dispose()
 
 
+def test_what_is_asked_often_stays_planned_over_transactions_that_end_without_a_commit(database: str) -> None:
+    """A page only reads, so its transaction is rolled back; the driver would forget each of its statements then."""
+    engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1), **engine_options(SHORT))
+    limit_waits(engine, SHORT)
+    for number in range(10):
+        with Session(engine) as session:
+            assert session.scalar(text("SELECT 41 + CAST(:n AS integer)"), {"n": number}) == 41 + number
+            session.execute(text("SET LOCAL lock_timeout = 99"))
+    with Session(engine) as session:
+        kept = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT 41%'")
+        assert session.scalar(kept) == 1
+        assert session.scalar(text("SHOW lock_timeout")) == "2s"
+    engine.dispose()
+
+
+def test_a_rollback_on_a_connection_that_has_died_says_so(database: str) -> None:
+    with connect(database, SHORT) as connection:
+        connection.execute("SELECT 1")
+        end(database, connection.info.backend_pid)
+        with pytest.raises(psycopg.OperationalError):
+            connection.rollback()
+        assert connection.closed
+
+
 @pytest.mark.slow
 def test_a_transaction_that_needs_longer_gets_it_at_both_ends_and_the_next_does_not(database: str) -> None:
     engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1), **engine_options(SHORT))

@@ -20,7 +20,7 @@ from app.settings import PROJECT
 from app.web import filters
 
 Given, Made = ParamSpec("Given"), TypeVar("Made")
-VISITOR = SimpleNamespace(kind="visitor", user_id=None, name=None, email=None, theme="system", staff=False,
+VISITOR = SimpleNamespace(kind="visitor", user_id=None, org_id=None, name=None, email=None, theme="system", staff=False,
                           viewing=None)  # fmt: skip
 OWNER = SimpleNamespace(
     kind="user", user_id=1, org_id=1, name="Ada Lovelace", email="ada@example.com", org_name="Acme", role="owner",

@@ -58,7 +58,8 @@ def test_asking_for_a_unit_price_leaves_other_money_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [(Decimal("985.500000"), "985.5"), (1234567, "1,234,567"), (Decimal(0), "0"), (Decimal(-3), "-3"),
-     (Decimal("999999999999999.999999"), "999,999,999,999,999.999999")],
+     (Decimal("999999999999999.999999"), "999,999,999,999,999.999999"), (Decimal("1E+3"), "1,000"),
+     (Decimal("-0.000000"), "0"), (Decimal("1200.0"), "1,200"), (Decimal("0.000001"), "0.000001")],
 )  # fmt: skip
 def test_quantity_is_exact(value: Decimal | int, words: str) -> None:
     assert filters.quantity(value) == words

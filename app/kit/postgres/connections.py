@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, Connection, generators
 from psycopg.abc import PQGen
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy.exc import InvalidatePoolError
 
 # A host that vanishes is noticed within 5 s by whoever sends, and within 11 s by whoever only listens.
@@ -57,6 +57,18 @@ class LimitedConnection(Connection[Any]):
         except psycopg.errors._WaitTimeout:
             self.close()
             raise ConnectionLost("the database did not answer in time") from None
+
+    def rollback(self) -> None:
+        """As psycopg's, which forgets its prepared statements too.
+
+        A page only reads, so its transaction ends like this, and none of its statements would ever stay planned.
+        PostgreSQL keeps them; after an error they are forgotten, so that one whose table has changed is planned anew.
+        """
+        if self.pgconn.transaction_status == TransactionStatus.INTRANS:
+            with self.lock:
+                self.pgconn.send_query(b"ROLLBACK")
+                self.wait(generators.execute(self.pgconn))
+        super().rollback()  # does nothing unless a transaction is left
 
     def answers(self) -> bool:
         """Whether the server answers: asked only after `IDLE_SECONDS` without use. False closes the connection."""

@@ -64,7 +64,7 @@ _DAYS = text("""
            sum(t.events)::bigint AS events
     FROM usage_total_series(:first, :last, :dimension) t
     JOIN catalog_meters m ON m.id = t.meter_id
-    LEFT JOIN catalog_versions v ON :dimension = 'plan' AND v.id = CAST(t.value AS uuid)
+    LEFT JOIN catalog_versions v ON :dimension = 'plan' AND v.id::text = t.value
     GROUP BY t.day, t.meter_id, coalesce(v.plan_key, t.value), m.aggregation
     ORDER BY t.day, t.meter_id, value
 """)
@@ -75,7 +75,7 @@ _TOTALS = text("""
                sum(t.events)::bigint AS events
         FROM usage_total_series(:first, :last, :dimension) t
         JOIN catalog_meters m ON m.id = t.meter_id
-        LEFT JOIN catalog_versions v ON :dimension = 'plan' AND v.id = CAST(t.value AS uuid)
+        LEFT JOIN catalog_versions v ON :dimension = 'plan' AND v.id::text = t.value
         GROUP BY t.meter_id, coalesce(v.plan_key, t.value), m.aggregation
     ), named AS (
         SELECT g.meter_id, sum(g.quantity) AS quantity, max(g.quantity) AS peak, sum(g.events) AS events

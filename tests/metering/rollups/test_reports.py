@@ -6,12 +6,15 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from app.metering.rollups import reports
 from tests.metering.books import FIRST, LAST, Books
 from tests.metering.world import NOW, event
 
 TODAY = NOW.date()
+PREPARED = 7
+"""The driver prepares a statement after it has sent it five times."""
 
 
 @pytest.mark.parametrize("folded", [False, True])
@@ -70,6 +73,21 @@ def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
     with books.transaction() as session:
         found = [each.quantity for each in reports.list_totals(session, FIRST, LAST, "plan") if each.value == key]
     assert found == [3]
+
+
+@pytest.mark.parametrize("dimension", ["kind", "provider"])
+def test_values_that_are_no_plan_are_never_read_as_one(books: Books, dimension: str) -> None:
+    """Even by a plan that holds for every dimension, which PostgreSQL takes once a connection has asked a few times."""
+    value = f"no-version-{uuid4()}"
+    books.one(books.org(), event("t_sum", 2, **{dimension: value}))
+    books.fold()
+    with books.transaction() as session:
+        session.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        for _ in range(PREPARED):
+            by_day = reports.list_daily_totals(session, FIRST, LAST, dimension)
+            whole = reports.list_totals(session, FIRST, LAST, dimension)
+            assert [each.quantity for each in by_day if each.value == value] == [2]
+            assert [each.quantity for each in whole if each.value == value] == [2]
 
 
 def test_the_top_orgs_of_a_month_are_in_order(books: Books) -> None:

@@ -1,0 +1,158 @@
+"""What customers come for, each within its clicks, with scripts and without.
+
+Goals 2, what uses it up, and 6, the larger plan, are `test_journey`'s and `test_upgrade`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.api import Caller
+from tests.browser.changing import Subscriber
+from tests.browser.chrome import Watched, new_context, watch
+from tests.browser.inside import Customer, State, make_customers
+from tests.browser.stack import Stack, running, until
+from tests.browser.upgrade import A_DAY, Journey
+
+Open = Callable[..., Watched]
+both = pytest.mark.parametrize("js", [True, False], ids=["with-scripts", "without-scripts"])
+STANDING = ("steady", "near", "full", "over")
+INCLUDED, ABOVE = 50_000, 1_200
+"""The calls that Pro includes, and those above it, at a cent each."""
+
+
+@dataclass
+class Clicks:
+    """A page on which links and buttons are pressed, and how often they were."""
+
+    page: Page
+    count: int = 0
+
+    def press(self, target: Locator) -> None:
+        target.click()
+        self.count += 1
+
+
+@both
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (375, 667)])
+@pytest.mark.parametrize("who", STANDING)
+def test_am_i_all_right_is_answered_without_scrolling(
+    open_page: Open, demo_states: dict[str, State], who: str, width: int, height: int, js: bool
+) -> None:
+    page = open_page(js=js, state=demo_states[who], width=width).page
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto("/dashboard")
+    sentence, meters = page.locator(".state p"), page.locator(".meter .bar")
+    assert sentence.inner_text().endswith(".")
+    for each in [sentence, *page.locator(".state-cost dd").all(), *meters.all()]:
+        box = each.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= height, each.inner_text()
+    for meter in page.locator(".meter").filter(has=page.locator(".bar")).all():
+        words = meter.inner_text()
+        assert re.search(r"[\d,]+ of [\d,]+ \w+", words), words
+        assert re.search(r"\d\s%", words), words
+        assert re.search(r"Resets\s+\d+\s\w{3}\s\d{4}", words), words
+
+
+@both
+@pytest.mark.parametrize(
+    ("who", "words"), [("full", "Refused at 100 %"), ("over", "Above that, usage costs $0.01 each")]
+)
+def test_what_happens_at_the_limit_stands_beside_the_bar(
+    open_page: Open, demo_states: dict[str, State], who: str, words: str, js: bool
+) -> None:
+    page = open_page(js=js, state=demo_states[who]).page
+    page.goto("/dashboard")
+    expect(page.locator("#meter-api_calls")).to_contain_text(words)
+
+
+@pytest.mark.slow
+@both
+def test_a_plan_is_cancelled_in_three_clicks_that_say_what_is_lost_and_when(
+    stack: Stack, customers: Iterator[Customer], open_page: Open, js: bool
+) -> None:
+    buyer = next(customers)
+    who = Subscriber(Journey(stack, buyer, open_page(js=js, state=buyer.state)))
+    who.buys("pro", "You are on Pro")
+    who.page.goto("/dashboard")
+    clicks = Clicks(who.page)
+    clicks.press(who.page.get_by_role("link", name="Billing", exact=True))
+    clicks.press(who.main.get_by_role("link", name=re.compile("^Cancel")))
+    expect(who.main.get_by_role("row", name="API calls a month")).to_have_text(re.compile(r"50,000\s*1,000"))
+    expect(who.main).to_contain_text(re.compile(r"\d{1,2} \w+ \d{4}"))
+    clicks.press(who.main.get_by_role("button", name=re.compile("^Cancel")))
+    expect(who.main).to_contain_text(re.compile(r"(ends|until) .*\d{4}"))
+    assert clicks.count == 3
+
+
+@both
+def test_who_is_refused_still_sees_and_exports_all(
+    stack: Stack, customers: Iterator[Customer], open_page: Open, js: bool
+) -> None:
+    buyer = next(customers)
+    caller, page = Caller(stack.base, buyer.key), open_page(js=js, state=buyer.state).page
+    assert caller.send("api_calls", A_DAY)[0] == 200
+    status, problem = caller.send("api_calls", 1)
+    assert (status, problem["code"]) == (429, "quota_exceeded")
+    page.goto(problem["upgrade_url"])
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Pro")
+    for path, title in {"/dashboard": "Dashboard", "/usage": "Usage", "/billing": "Billing", "/plans": "Plans"}.items():
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.goto("/usage")
+    with page.expect_download() as given:
+        page.get_by_role("link", name=re.compile("CSV")).first.click()
+    assert str(A_DAY) in given.value.path().read_text(encoding="utf-8-sig")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_an_invoice_is_two_clicks_away_and_its_line_opens_to_the_events_that_sum_to_it(chromium: Browser) -> None:
+    """Pro with 1,200 calls above its allowance, at the period's end; the clicks are repeated without scripts."""
+    with running() as own, ExitStack() as closing:
+        own.leave_days_in_month(3)
+        [buyer] = make_customers(own, 1)
+        who = Subscriber(Journey(own, buyer, watch(_page(own, buyer, chromium, closing, js=True))))
+        who.buys("pro", "You are on Pro")
+        for quantity in (INCLUDED, ABOVE - 200, 200):
+            assert who.journey.caller.send("api_calls", quantity)[0] == 200
+        own.advance(timedelta(days=32))
+        until(lambda: _usage_invoices(who.journey.caller), "the invoice with usage", 60)
+        for js in (True, False):
+            _find_and_explain(_page(own, buyer, chromium, closing, js=js))
+
+
+def _find_and_explain(page: Page) -> None:
+    page.goto("/dashboard")
+    clicks = Clicks(page)
+    clicks.press(page.get_by_role("link", name="Billing", exact=True))
+    row = page.get_by_role("row").filter(has_text="$61.00")
+    clicks.press(row.get_by_role("link").first)
+    assert clicks.count == 2
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("Paid")
+    for file in ("PDF", "CSV"):
+        expect(main.get_by_role("link", name=re.compile(file)).first).to_be_visible()
+    clicks.press(main.get_by_role("link", name=re.compile("API calls")).first)
+    told = re.findall(r"^([\d,]+) calls?$", main.inner_text(), re.MULTILINE)
+    assert sum(Decimal(each.replace(",", "")) for each in told) >= INCLUDED + ABOVE
+
+
+def _usage_invoices(caller: Caller) -> Any:
+    return [each for each in caller.get("/invoices")[1]["invoices"] if each["total"] == "61.00"]
+
+
+def _page(own: Stack, buyer: Customer, chromium: Browser, closing: ExitStack, *, js: bool) -> Page:
+    context = new_context(chromium, own.base, js=js, state=buyer.state)
+    closing.callback(context.close)
+    return context.new_page()
