@@ -33,12 +33,12 @@ FROM meters m, generate_series(%(first)s::integer, %(last)s) n WHERE m.key = %(m
 
 def against_ingest(world: World, base: str) -> tuple[float, float]:
     """Events folded a second, and events that batches over HTTP brought a second: the same events."""
-    engine = _engine(world)
-    _fold(engine)
+    engine = one_connection(world)
+    fold(engine)
     before = counted(world)
     requests = load.wrk(f"{base}/api/v1/usage/events", 4, "labelled.lua", ORGS=str(ORGS), KEYS=str(KEYS))
     time.sleep(1)  # for requests that wrk did not wait for
-    folded, seconds = _fold(engine)
+    folded, seconds = fold(engine)
     engine.dispose()
     assert folded == counted(world) - before
     return folded / seconds, requests * batches.SIZE
@@ -46,17 +46,17 @@ def against_ingest(world: World, base: str) -> tuple[float, float]:
 
 def late_value(world: World, _base: str) -> tuple[float, float]:
     """Milliseconds of the fold of one late event: of a meter with a million values, and of one that sums."""
-    engine, taken = _engine(world), {"seen": [], "bench": []}
+    engine, taken = one_connection(world), {"seen": [], "bench": []}
     with psycopg.connect(world.url, autocommit=True) as connection:
         connection.execute(_METER)
         _insert(connection, "seen", 1, VALUES)
-        _fold(engine)
+        fold(engine)
         connection.execute("VACUUM ANALYZE usage_events, usage_days, usage_months, rollup_values")
         for each in range(LATE):
             for meter, milliseconds in taken.items():
                 value = VALUES + each if each % 2 else each + 1  # a new one, a known one
                 _insert(connection, meter, value, value)
-                folded, seconds = _fold(engine)
+                folded, seconds = fold(engine)
                 assert folded == 1
                 milliseconds.append(seconds * 1000)
     engine.dispose()
@@ -68,12 +68,12 @@ def _insert(connection: psycopg.Connection, meter: str, first: int, last: int) -
     connection.execute(_EVENTS, named)
 
 
-def _engine(world: World) -> sa.Engine:
+def one_connection(world: World) -> sa.Engine:
     """An engine with one connection, which is kept, as a worker's is."""
     return sa.create_engine(world.url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=1)
 
 
-def _fold(engine: sa.Engine) -> tuple[int, float]:
+def fold(engine: sa.Engine) -> tuple[int, float]:
     """Fold as the worker does, step by step, until nothing is left. Returns the events and the seconds."""
     folded, more = 0, True
     started = time.perf_counter()
