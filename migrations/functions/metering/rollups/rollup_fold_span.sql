@@ -9,8 +9,7 @@
 -- of hashing, and the range of local_at, which always holds, keeps it from expecting more groups than memory has room
 -- for. OFFSET 0 keeps local_at from being computed once more for each use.
 CREATE OR REPLACE FUNCTION rollup_fold_span(state rollup_state, upto bigint) RETURNS bigint
-LANGUAGE plpgsql
-SET enable_nestloop = off SET enable_sort = off SET work_mem = '64MB' SET hash_mem_multiplier = 4 AS $$
+LANGUAGE plpgsql SET enable_nestloop = off SET enable_sort = off SET work_mem = '64MB' AS $$
 DECLARE
     peaks integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'max');
     uniques integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'unique');
