@@ -14,9 +14,8 @@ from uuid import uuid4
 from psycopg.conninfo import conninfo_to_dict
 
 from app.settings import PROJECT
-from bench.world import ENV, FOLDER, World, serve
+from bench.world import ENV, FOLDER, World, free_port, serve
 
-PORT = 8471
 SITE = PROJECT / "bench" / "reference" / "djstripe"
 HOME = FOLDER / "djstripe"
 ENDPOINT = str(uuid4())
@@ -28,7 +27,7 @@ def served(world: World) -> Iterator[str]:
     """Serve dj-stripe with as many processes and threads as the portal, and yield its address."""
     prepare(world.url)
     env = environment(world.url)
-    with serve(HOME / "bin" / "granian", "wsgi:application", SITE, env, port=PORT, health="/") as base:
+    with serve(HOME / "bin" / "granian", "wsgi:application", SITE, env, port=free_port(), health="/") as base:
         yield base
 
 

@@ -11,7 +11,7 @@ import psycopg
 import sqlalchemy as sa
 
 from app.kit.postgres.pool import HotPool
-from bench import batches, close, load, webhooks
+from bench import batches, close, load, rollups, webhooks
 from bench.proof import counted
 from bench.world import KEYS, World
 
@@ -109,8 +109,12 @@ ROWS = {
     "G6": Row("batches of 1,000 in SQL / SQLAlchemy Core bulk insert of the same rows", 2.5, 4, batch_sql),
     "G7": Row("limit check / a view that returns nothing, behind the same key and limit", 0.35, 0.50, check),
     "G8": Row("signed webhook receipts / dj-stripe's, same server, database and bodies", 4, 8, webhooks.receipts),
+    "G11": Row("roll-ups folded / ingested by batches over HTTP, events a second", 1.5, 2.5, rollups.against_ingest),
     "G12": Row("period close / one transaction per org, orgs a second", 8, 15, close.against_a_loop),
     "G13": Row("100,000 orgs closed / 10,000, seconds", 13, 11, close.many_against_few, most=True, rounds=1),
+    "G21": Row(
+        "fold of one late event, among a million values / of a sum", 5, 2, rollups.late_value, most=True, rounds=1
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +23,6 @@ from app.settings import PROJECT
 from sandbox.postgres import server as postgres
 
 ORGS = 10_000
-PORT = 8470
 FOLDER = PROJECT / "instance" / "bench"
 DATA = FOLDER / "postgres"
 KEYS = FOLDER / "keys"
@@ -34,7 +34,6 @@ ENV = {
     "INSTANCE": str(FOLDER),
     "SECRET_KEY": "bench-secret-0123456789-bench-secret",
     "KEY_PEPPER": PEPPER,
-    "PORT": str(PORT),
     **dict.fromkeys(postgres.ROLE_SETTINGS, postgres.url(DATA, user=postgres.OWNER)),
     # Nothing listens there: only receipts are measured, and nothing may be sent.
     "STRIPE_SECRET_KEY": "sk_test_benchBenchBenchBenchBench",
@@ -84,8 +83,9 @@ def world() -> Iterator[World]:
 @contextmanager
 def portal() -> Iterator[str]:
     """Serve the portal with the benchmark's views as `make run` does: granian, two processes with four threads each."""
-    env = {**os.environ, **ENV}
-    with serve(BIN / "granian", "bench.server:app", PROJECT, env, port=PORT, health="/readyz") as base:
+    port = free_port()
+    env = {**os.environ, **ENV, "PORT": str(port)}
+    with serve(BIN / "granian", "bench.server:app", PROJECT, env, port=port, health="/readyz") as base:
         yield base
 
 
@@ -102,6 +102,13 @@ def serve(granian: Path, target: str, where: Path, env: Mapping[str, str], *, po
     finally:
         child.terminate()
         child.wait()
+
+
+def free_port() -> int:
+    """A port that nothing listens on: two benches would share a fixed one, which the kernel allows for workers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def org(number: int) -> UUID:

@@ -102,22 +102,7 @@ class CheckAnswer(Struct):
     checks: list[CheckAnswer] | UnsetType = UNSET
 
 
-class EventsQuery(Struct, forbid_unknown_fields=True):
-    """Filters; the time range is half-open, `[from, to)`. `next` is the cursor from the previous page."""
-
-    start: Instant | None = field(default=None, name="from")
-    end: Instant | None = field(default=None, name="to")
-    meter: Label | None = None
-    kind: Label | None = None
-    provider: Label | None = None
-    endpoint: Label | None = None
-    user: Label | None = None
-    client: Label | None = None
-    limit: Limit = 50
-    next: str | None = None
-
-
-class EventsExportQuery(Struct, forbid_unknown_fields=True):
+class EventsFilter(Struct, forbid_unknown_fields=True):
     """Filters; the time range is half-open, `[from, to)`."""
 
     start: Instant | None = field(default=None, name="from")
@@ -128,6 +113,18 @@ class EventsExportQuery(Struct, forbid_unknown_fields=True):
     endpoint: Label | None = None
     user: Label | None = None
     client: Label | None = None
+
+
+class EventsQuery(EventsFilter, forbid_unknown_fields=True):
+    """Filters; the time range is half-open, `[from, to)`. `next` is the cursor from the previous page."""
+
+    limit: Limit = 50
+    next: str | None = None
+
+
+class EventsExportQuery(EventsFilter, forbid_unknown_fields=True):
+    """Filters; the time range is half-open, `[from, to)`."""
+
     format: Literal["csv", "jsonl"] = "csv"
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import psycopg
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from app.metering.rollups.fold import fold_rollups
+from bench import rollups
 from bench.world import ORGS, World
 
 CHUNK = 250_000
@@ -74,18 +72,14 @@ def fill(world: World, start: int, end: int) -> None:
 
 def fold(world: World) -> int:
     """Fold what is due in the product's steps; returns the events folded, and asserts that none is missing."""
-    engine = sa.create_engine(world.url.replace("postgresql://", "postgresql+psycopg://", 1))
-    folded, more = 0, True
-    while more:
-        with Session(engine) as session, session.begin():
-            step = fold_rollups(session, datetime.now(UTC))
-        folded, more = folded + step.events, step.more
+    engine = rollups.one_connection(world)
+    folded, _ = rollups.fold(engine)
+    engine.dispose()
     with psycopg.connect(world.url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
         row = connection.execute(
             "SELECT (SELECT sum(events) FROM usage_days WHERE dimension = ''), (SELECT count(*) FROM usage_events)"
         ).fetchone()
-    engine.dispose()
     assert row is not None
     assert row[0] == row[1], f"{row[0]} events in the roll-ups, {row[1]} recorded"
     return folded

@@ -184,6 +184,40 @@ def test_usage_batch_conflicts_are_known_ids_with_other_content(sql: Sql) -> Non
     assert sql.value(asked, org, keys[1:2], [ZERO], [1]) is None
 
 
+def test_a_repeated_event_reads_its_own_key_however_many_the_org_has(sql: Sql) -> None:
+    """Also in a session that planned when there were few, as the product's do once."""
+    org, key = sql.org(), uuid4()
+    keys = (
+        "INSERT INTO usage_keys (org_id, key, content, occurred_at) SELECT %s, {}, %s, %s FROM generate_series(1, %s)"
+    )
+    read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'usage_keys'::regclass"
+    asked, arguments = "SELECT usage_batch_conflicts(%s, %s, %s, '{1}')", (org, [uuid4(), key], [ZERO, ZERO])
+    for setting in ("plan_cache_mode = force_generic_plan", "enable_seqscan = off"):
+        sql.rows(f"SET LOCAL {setting}")
+    sql.rows("DISCARD PLANS")
+    sql.rows(keys.format("%s"), org, key, b"\0" * 16, NOW, 1)
+    assert sql.value(asked, *arguments) is None
+    sql.rows(keys.format("gen_random_uuid()"), org, b"\0" * 16, NOW, 5_000)
+    before = sql.value(read)
+    assert sql.value(asked, *arguments) is None
+    assert sql.value(read) - before < 10
+
+
+def test_labels_of_users_are_looked_up_one_by_one(sql: Sql) -> None:
+    org = sql.org()
+    made = "INSERT INTO subjects (org_id, id, label) SELECT %s, gen_random_uuid(), {} FROM generate_series(1, %s) n"
+    read = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'subjects'::regclass"
+    for setting in ("plan_cache_mode = force_generic_plan", "enable_seqscan = off"):
+        sql.rows(f"SET LOCAL {setting}")
+    sql.rows("DISCARD PLANS")
+    sql.rows(made.format("'ada'"), org, 1)
+    known = sql.value("SELECT usage_batch_subjects(%s, '{ada}')", org)
+    sql.rows(made.format("'user-' || n"), org, 5_000)
+    before = sql.value(read)
+    assert sql.value("SELECT usage_batch_subjects(%s, '{ada,bob}')", org)[0] == known[0]
+    assert sql.value(read) - before < 10
+
+
 def in_batch(sql: Sql, **limit: Any) -> tuple[UUID, tuple[Any, ...]]:
     """An org and the arguments of the functions on windows: 3 a minute ago, then 4 and 5 now, of one meter."""
     org, (meter, _) = sql.org(), sql.meter()

@@ -16,6 +16,7 @@ from tests.sql.conftest import MONTHS, NOW, Sql
 
 TODAY = date(2026, 11, 21)
 ABOVE = 2**62
+ID = str(uuid4())
 ORGS = "ROW('orgs', %s, 0, 'c', NULL)::rollup_state"
 
 
@@ -536,3 +537,36 @@ def test_usage_named_dimensions_are_those_with_values_wherever_the_mark_is(sql: 
     month = TODAY.replace(day=1)
     assert [row[0] for row in sql.rows(asked, org, meter, TODAY, TODAY)] == ["format", "hour", "kind", "language"]
     assert sql.rows(asked, org, meter, month - timedelta(days=9), month - timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        (
+            "usage_dimensions(true, 'k', 'p', '/x', %(id)s, %(id)s, 7)",
+            [("", "", True), ("kind", "k", True), ("provider", "p", True), ("endpoint", "/x", True), ("key", ID, True),
+             ("plan", ID, False), ("hour", "07", True)],
+        ),
+        ("usage_dimensions(true, NULL, NULL, NULL, NULL, NULL, NULL)", [("", "", True)]),
+        ("usage_dimensions(false, NULL, NULL, '/x', NULL, NULL, NULL)", [("endpoint", "/x", True)]),
+        (
+            "usage_label_dimensions(%(id)s, %(id)s, 'en', 'srt', 'retry', '404')",
+            [("user", ID, False), ("client", ID, False), ("language", "en", False), ("format", "srt", False),
+             ("attempt", "retry", False), ("status", "404", False)],
+        ),
+        ("usage_label_dimensions(NULL, NULL, 'en', NULL, NULL, NULL)", [("language", "en", False)]),
+        (
+            "usage_total_dimensions(true, %(id)s, 'k', 'p', '/x', 23)",
+            [("", ""), ("plan", ID), ("kind", "k"), ("provider", "p"), ("endpoint", "/x"), ("hour", "23")],
+        ),
+        ("usage_total_dimensions(false, NULL, 'k', NULL, NULL, NULL)", [("kind", "k")]),
+    ],
+)  # fmt: skip
+def test_dimensions_are_those_that_an_event_names(sql: Sql, asked: str, named: list[tuple[Any, ...]]) -> None:
+    assert sql.rows(f"SELECT * FROM {asked.replace('%(id)s', repr(ID) + '::uuid')}") == named
+
+
+@pytest.mark.parametrize("aggregation", ["sum", "count", "max", "unique"])
+def test_usage_hour_is_that_of_the_clock_but_for_distinct_values(sql: Sql, aggregation: str) -> None:
+    hour = sql.value("SELECT usage_hour(%s, TIMESTAMP '2026-11-21 23:59:59.9')", aggregation)
+    assert hour == (None if aggregation == "unique" else 23)

@@ -7,31 +7,22 @@ from __future__ import annotations
 
 from sqlalchemy import TextClause, text
 
-_DAYS = text("""
-    SELECT org_id, format('%s, %s %s %s', m.key, day, dimension, value) AS what,
+# Quantities and events of days and months.
+_FIGURES = """
+    SELECT org_id, format('%s, {said}%s %s %s', m.key, day, dimension, value) AS what,
            format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
            format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
            d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
            (coalesce(d.quantity, 0), coalesce(d.events, 0))
                <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
-    FROM (SELECT * FROM usage_days WHERE org_id = ANY (:orgs)) d
-    FULL JOIN usage_figures('day', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
+    FROM (SELECT org_id, {bucket} AS day, meter_id, dimension, value, quantity, events
+          FROM {table} WHERE org_id = ANY (:orgs)) d
+    FULL JOIN usage_figures('{bucket}', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
         USING (org_id, day, meter_id, dimension, value)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
-""")
-_MONTHS = text("""
-    SELECT org_id, format('%s, month of %s %s %s', m.key, day, dimension, value) AS what,
-           format('quantity %s, events %s', trim_scale(d.quantity), d.events) AS kept,
-           format('quantity %s, events %s', trim_scale(f.quantity), f.events) AS counted,
-           d.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
-           (coalesce(d.quantity, 0), coalesce(d.events, 0))
-               <> (coalesce(f.quantity, 0), coalesce(f.events, 0)) AS differs
-    FROM (SELECT org_id, month AS day, meter_id, dimension, value, quantity, events
-          FROM usage_months WHERE org_id = ANY (:orgs)) d
-    FULL JOIN usage_figures('month', :orgs, NULL, '-infinity', 'infinity', :upto, :floor) f
-        USING (org_id, day, meter_id, dimension, value)
-    JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
-""")
+"""
+_DAYS = text(_FIGURES.format(said="", bucket="day", table="usage_days"))
+_MONTHS = text(_FIGURES.format(said="month of ", bucket="month", table="usage_months"))
 _VALUES = text("""
     SELECT org_id, format('%s, %s, value %s', m.key, day, encode(value_hash, 'hex')) AS what,
            'standing ' || v.standing AS kept, 'standing ' || f.standing AS counted,

@@ -22,6 +22,7 @@ __all__ = ["api"]
 # The most days of a range, and how many days it has if not given; a month of 12 months.
 _MOST = {"hour": 31, "day": 400, "month": 1100}
 _USUAL = {"hour": 2, "day": 30}
+_IDS = range(1, 2**31)
 
 
 @api.operation(
@@ -93,6 +94,9 @@ def _parse_position(cursor: str | None) -> Position | None:
     if values is None:
         return None
     try:
-        return date.fromisoformat(values[0]), int(values[1]), int(values[2]), values[3]
+        day, meter_id, rank = date.fromisoformat(values[0]), int(values[1]), int(values[2])
+        if meter_id in _IDS and rank in (0, 1):
+            return day, meter_id, rank, values[3]
+        raise ValueError
     except ValueError:
         raise InvalidRequest("The cursor is not valid.", [FieldError("next", "must be the unchanged `next`")]) from None

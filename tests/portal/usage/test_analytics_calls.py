@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.web.paging import encode_cursor
 from tests.scenario import Scenario
 
 PATH = "/usage/analytics?from=2026-11-20&to=2026-11-21"
@@ -109,6 +110,15 @@ def test_what_cannot_be_answered_is_refused(scenario: Scenario, query: str, name
     headers = scenario.org().api("usage:read")
     answer = scenario.app.test_client().get(f"/api/v1/usage/analytics?{query}", headers=headers)
     assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (400, named)
+
+
+@pytest.mark.parametrize(
+    "position", [("2026-11-20", "99999999999", "0", ""), ("2026-11-20", "1", "99999999999", ""), ("x", "1", "0", "")]
+)
+def test_a_position_that_no_page_ends_with_is_refused(scenario: Scenario, position: tuple[str, ...]) -> None:
+    path = f"/api/v1/usage/analytics?next={encode_cursor(*position)}"
+    answer = scenario.app.test_client().get(path, headers=scenario.org().api("usage:read"))
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (400, "next")
 
 
 def test_a_meter_is_chosen_by_its_key(scenario: Scenario, used: Any) -> None:

@@ -66,11 +66,11 @@ BEGIN
   win_taken := array_fill(NULL::numeric, ARRAY[coalesce(cardinality(win_meter), 0)]);
 
   FOR e IN
-    SELECT x.i, x.m, x.q, x.a, x.c, x.v, uuid_send(x.content) AS content, k.content AS known,
+    SELECT x.i, x.m, x.q, x.a, x.c, x.v, uuid_send(x.content) AS content,
+           (SELECT k.content FROM usage_keys k WHERE k.org_id = p_org AND k.key = x.key) AS known,
            dense_rank() OVER (ORDER BY x.key)::integer AS nth, g.wins
     FROM unnest(p_keys, p_contents, p_meter, p_quantity, p_at, p_client, p_values)
       WITH ORDINALITY x (key, content, m, q, a, c, v, i)
-    LEFT JOIN usage_keys k ON k.org_id = p_org AND k.key = x.key
     LEFT JOIN (
       SELECT s.m, s.period, s.minute, array_agg(n.n ORDER BY n.span) AS wins
       FROM usage_batch_spans(p_org, p_now, meter_ids, aggregations, starts, zones, CASE WHEN windowed THEN p_meter END,

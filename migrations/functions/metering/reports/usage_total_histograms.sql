@@ -15,15 +15,11 @@ BEGIN
         SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.value, c.sign * usage_packed(c.response),
                c.sign * usage_packed(c.latency), c.sign * usage_packed(c.size)
         FROM usage_recorded c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan::text), ('kind', c.kind), ('provider', c.provider),
-                             ('endpoint', c.endpoint),
-                             ('hour', CASE WHEN c.aggregation <> 'unique'
-                                           THEN to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24') END))
-                 d (dimension, value)
+             LATERAL usage_total_dimensions(true, c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
         WHERE c.tx >= mark.upto AND c.seq > mark.floor_seq
           AND c.occurred_at >= first::timestamp AT TIME ZONE 'UTC'
           AND c.occurred_at < (last + 1)::timestamp AT TIME ZONE 'UTC'
-          AND d.dimension = wanted AND d.value IS NOT NULL
+          AND d.dimension = wanted
     ) u
     WHERE num_nonnulls(u.responses, u.latency, u.sizes) > 0
     GROUP BY u.day, u.meter_id, u.value;

@@ -15,14 +15,11 @@ BEGIN
         UNION ALL
         SELECT (c.occurred_at AT TIME ZONE 'UTC')::date, c.meter_id, d.value,
                CASE WHEN c.aggregation = 'max' THEN max(c.amount) ELSE sum(c.amount) END, count(*)
-        FROM usage_counted c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider),
-                             ('endpoint', c.endpoint), ('hour', to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24')))
-                 d (dimension, value)
+        FROM usage_counted c, LATERAL usage_total_dimensions(true, c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
         WHERE c.tx >= mark.upto AND c.seq > mark.floor_seq AND c.aggregation <> 'unique'
           AND c.occurred_at >= first::timestamp AT TIME ZONE 'UTC'
           AND c.occurred_at < (last + 1)::timestamp AT TIME ZONE 'UTC'
-          AND d.dimension = wanted AND d.value IS NOT NULL
+          AND d.dimension = wanted
         GROUP BY 1, 2, 3, c.aggregation
     ) u JOIN catalog_meters m ON m.id = u.meter_id
     GROUP BY u.day, u.meter_id, u.value, m.aggregation;

@@ -30,11 +30,9 @@ BEGIN
         UNION ALL
         SELECT date_trunc('month', c.local_at)::date, c.meter_id,
                CASE WHEN c.counted AND c.aggregation <> 'unique' THEN c.amount ELSE 0 END, c.counted::integer,
-               CASE WHEN c.counted AND c.unbilled AND c.aggregation IN ('sum', 'count') THEN c.amount END,
-               CASE WHEN NOT c.counted AND c.aggregation IN ('sum', 'count') THEN c.amount END,
-               CASE WHEN NOT c.counted THEN c.sign END
+               c.unbilled_part, c.free_part, c.free_sign
         FROM usage_recorded c
-        WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c."user" = subject::text
+        WHERE c.org_id = org AND c.tx >= mark.upto AND c.seq > mark.floor_seq AND c."user" = subject
           AND c.local_at < date_trunc('month', last::timestamp) + interval '1 month'
     ) u JOIN catalog_meters m ON m.id = u.meter_id
     GROUP BY u.month, u.meter_id, m.aggregation;

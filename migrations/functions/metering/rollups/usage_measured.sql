@@ -1,19 +1,12 @@
--- What roll-ups keep of each event besides quantity and number, once for each dimension that it names: parts that are
--- not billed, of sums and counts only, and a row of each histogram. Histograms are kept for the dimensions of which
--- there are few values each with many events, and for API keys.
+-- All events with what roll-ups keep of them, once for each dimension that they name; '' is the total. `quantity` and
+-- `events` are of those that count (usage_by_dimension); a row of each histogram has one event.
 CREATE OR REPLACE VIEW usage_measured AS
-SELECT c.org_id, c.meter_id, c.occurred_at, c.seq, c.tx, c.local_at, d.dimension, d.value,
-       CASE WHEN c.counted AND c.unbilled AND c.aggregation IN ('sum', 'count') THEN c.amount END AS unbilled,
-       CASE WHEN NOT c.counted AND c.aggregation IN ('sum', 'count') THEN c.amount END AS free,
-       CASE WHEN NOT c.counted THEN c.sign END AS free_events,
+SELECT c.org_id, c.meter_id, c.aggregation, c.occurred_at, c.seq, c.tx, c.local_at, c.counted, c.sign, c.amount, c.item,
+       d.dimension, d.value, c.unbilled_part AS unbilled, c.free_part AS free, c.free_sign AS free_events,
        CASE WHEN d.measured THEN c.sign * usage_packed(c.response) END AS responses,
        CASE WHEN d.measured THEN c.sign * usage_packed(c.latency) END AS latency,
        CASE WHEN d.measured THEN c.sign * usage_packed(c.size) END AS sizes
 FROM usage_recorded c,
-     LATERAL (VALUES ('', '', true), ('kind', c.kind, true), ('provider', c.provider, true),
-                     ('endpoint', c.endpoint, true), ('user', c."user", false), ('client', c.client, false),
-                     ('key', c."key", true), ('plan', c.plan, false), ('language', c.language, false),
-                     ('format', c.format, false), ('attempt', c.attempt, false), ('status', c.status, false),
-                     ('hour', CASE WHEN c.aggregation <> 'unique' THEN to_char(c.local_at, 'HH24') END, true))
-         d (dimension, value, measured)
-WHERE d.value IS NOT NULL;
+     LATERAL (SELECT * FROM usage_dimensions(true, c.kind, c.provider, c.endpoint, c."key", c.plan, c.hour)
+              UNION ALL
+              SELECT * FROM usage_label_dimensions(c."user", c.client, c.language, c.format, c.attempt, c.status)) d;

@@ -14,12 +14,9 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                CASE WHEN c.aggregation = 'max' THEN c.org_id END AS org_id,
                CASE WHEN c.aggregation = 'max' THEN abs(c.amount) END AS peak,
                sum(c.sign) AS standing, sum(c.amount) AS amount, count(*) AS events
-        FROM usage_counted c,
-             LATERAL (VALUES ('', ''), ('plan', c.plan), ('kind', c.kind), ('provider', c.provider),
-                             ('endpoint', c.endpoint), ('hour', to_char(c.occurred_at AT TIME ZONE 'UTC', 'HH24')))
-                 d (dimension, value)
+        FROM usage_counted c, LATERAL usage_total_dimensions(true, c.plan, c.kind, c.provider, c.endpoint, c.utc_hour) d
         WHERE c.occurred_at >= since AND c.occurred_at < until AND (meters IS NULL OR c.meter_id = ANY (meters))
-          AND c.aggregation <> 'unique' AND (c.tx < upto OR c.seq <= floor) AND d.value IS NOT NULL
+          AND c.aggregation <> 'unique' AND (c.tx < upto OR c.seq <= floor)
         GROUP BY 1, 2, 3, 4, 5, 6, 7
     ) n
     GROUP BY n.day, n.meter_id, n.dimension, n.value, n.aggregation
