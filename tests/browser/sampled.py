@@ -36,6 +36,8 @@ TEMPLATES = {
     "templates/admin/analytics/cohorts.html": "admin-cohorts",
     "templates/admin/analytics/top.html": "admin-top",
     "templates/admin/analytics/past_due.html": "admin-past-due",
+    "templates/find/find.html": "find find-nothing",
+    "templates/admin/find.html": "admin-find",
     "templates/admin/usage.html": "admin-usage admin-usage-kinds admin-usage-plan admin-usage-none",
     "templates/admin/usage_orgs.html": "admin-usage-orgs admin-usage-orgs-plan admin-usage-orgs-none",
     "templates/admin/rehearsal.html": "admin-rehearsal admin-rehearsal-alarms",

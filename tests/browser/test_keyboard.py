@@ -18,6 +18,7 @@ AsPerson = Callable[..., Page]
 # What the Tab key must reach: shown, enabled, and of a kind that takes the focus; of radio buttons the group counts.
 _STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
   .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.disabled && each.type !== "hidden"
+    && each.getAttribute("tabindex") !== "-1"
     && !(each.type === "radio" && !each.checked)).length"""
 _HERE = """() => {
   const each = document.activeElement, style = getComputedStyle(each), box = each.getBoundingClientRect();
