@@ -92,8 +92,8 @@ def test_what_was_picked_is_told_with_its_reason() -> None:
 def test_every_page_of_the_table_has_its_template_and_every_template_a_page() -> None:
     assert TEMPLATE_OF.keys() == PAGES.keys()
     assert sum(len(names.split()) for names in TEMPLATES.values()) == len(PAGES)
-    rooms = ("accounts", "admin", "billing", "dashboard", "docs", "errors", "invoices", "plans", "proof", "statement",
-             "usage")  # fmt: skip
+    rooms = ("accounts", "admin", "billing", "dashboard", "docs", "errors", "find", "invoices", "plans", "proof",
+             "statement", "usage")  # fmt: skip
     files = {
         str(each.relative_to(PROJECT)) for room in rooms for each in (PROJECT / "templates" / room).rglob("*.html")
     }
