@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION usage_breakdown(
     org uuid, first date, last date, since timestamptz, until timestamptz, wanted text)
 RETURNS TABLE (meter_id integer, value text, quantity numeric, events bigint)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     uniques CONSTANT integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'unique');
     zone CONSTANT text := (SELECT coalesce(r.time_zone, o.time_zone)

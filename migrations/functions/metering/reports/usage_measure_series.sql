@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION usage_measure_series(bucket text, org uuid, first date, last date, wanted text)
 RETURNS TABLE (day date, meter_id integer, value text, unbilled numeric, free numeric, free_events bigint,
                responses numeric, latency numeric, sizes numeric)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     doubt CONSTANT interval := '15 hours';  -- no time zone is further from UTC
     until CONSTANT date := date_trunc(bucket, last::timestamp) + ('1 ' || bucket)::interval;

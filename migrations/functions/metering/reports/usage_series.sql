@@ -1,12 +1,10 @@
 -- Returns an org's usage by 'day' or 'month' of its time zone, from `first` to `last` (inclusive), for one dimension:
 -- the roll-up plus the events above the watermark, so it is always current. `since` and `until`, where given, cut into
 -- the first and last bucket (a usage period may start at any time of day); a cut bucket is computed from its events.
--- Planned once a connection, as all reports are: planning its parts over all partitions takes ten times as long as
--- running them.
 CREATE OR REPLACE FUNCTION usage_series(
     bucket text, org uuid, first date, last date, since timestamptz, until timestamptz, wanted text)
 RETURNS TABLE (day date, meter_id integer, value text, quantity numeric, events bigint)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     step CONSTANT interval := ('1 ' || bucket)::interval;
     doubt CONSTANT interval := '3 hours';  -- a local midnight may occur twice, or not at all

@@ -2,7 +2,7 @@
 -- above the watermark. Packed; NULL where no event has any.
 CREATE OR REPLACE FUNCTION usage_total_histograms(first date, last date, wanted text)
 RETURNS TABLE (day date, meter_id integer, value text, responses numeric, latency numeric, sizes numeric)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE mark record;
 BEGIN
     SELECT * INTO mark FROM rollup_watermark(NULL);

@@ -2,7 +2,7 @@
 -- the last fold.
 CREATE OR REPLACE FUNCTION usage_total_series(first date, last date, wanted text)
 RETURNS TABLE (day date, meter_id integer, value text, quantity numeric, events bigint)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE mark record;
 BEGIN
     SELECT * INTO mark FROM rollup_watermark(NULL);

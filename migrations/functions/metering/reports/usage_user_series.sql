@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION usage_user_series(org uuid, subject uuid, last date)
 RETURNS TABLE (month date, meter_id integer, quantity numeric, events bigint, unbilled numeric, free numeric,
                free_events bigint)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     months CONSTANT date[] := ARRAY(
         SELECT each::date FROM generate_series(
