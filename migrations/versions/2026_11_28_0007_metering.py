@@ -316,7 +316,8 @@ CREATE TABLE refused_hours (
 CREATE INDEX ix_refused_hours_hour ON refused_hours (hour);
 """
 
-# An incoming event and the decision about it, as passed between the functions that record it.
+# An incoming event and the decision about it, as passed between the functions that record it; and usage above the
+# watermark, between those that report it.
 TYPES = """
 CREATE TYPE usage_event_input AS (
     id text,
@@ -340,6 +341,15 @@ CREATE TYPE usage_event_input AS (
     metadata jsonb
 );
 
+CREATE TYPE usage_recent_row AS (
+    day date,
+    meter_id integer,
+    aggregation text,
+    value text,
+    quantity numeric,
+    events bigint,
+    lowered boolean
+);
 CREATE TYPE usage_decision AS (
     outcome text,
     facts jsonb,
@@ -394,4 +404,4 @@ def downgrade() -> None:
         " usage_counters, subjects, event_details, usage_events, usage_keys"
     )
     op.execute("DROP SEQUENCE usage_events_seq")
-    op.execute("DROP TYPE usage_decision, usage_event_input")
+    op.execute("DROP TYPE usage_recent_row, usage_decision, usage_event_input")

@@ -262,6 +262,30 @@ def test_usage_series_and_usage_breakdown_are_true_wherever_the_mark_is(sql: Sql
     assert sorted(sql.rows(asked, org, *span)) == [(meter, "k", 5, 2)]
 
 
+RECENT = "SELECT * FROM usage_recent(%s, %s, %s, %s, %s, 0, %s)"
+
+
+@pytest.mark.parametrize(("aggregation", "figure"), [("sum", 2), ("count", 0), ("max", 3), ("unique", 0)])
+def test_usage_recent_is_what_an_org_used_above_the_mark(sql: Sql, aggregation: str, figure: int) -> None:
+    org, meter = counted(sql, aggregation, 9)
+    sql.event(org, meter, 3, tx=20, kind="k")
+    sql.event(org, meter, -1, tx=20, kind="k", reverses=uuid4())
+    counted(sql, aggregation, 7, tx=20)
+    for bucket, day in (("day", TODAY), ("month", TODAY.replace(day=1))):
+        asked = (bucket, org, NOW - timedelta(days=1), NOW + timedelta(days=1))
+        assert sql.rows(RECENT, *asked, 15, "kind") == [(day, meter, aggregation, "k", figure, 2, True)]
+        assert sql.rows(RECENT, *asked, 15, "provider") == sql.rows(RECENT, *asked, 21, "kind") == []
+
+
+def test_usage_recent_values_is_what_an_orgs_unique_meters_add_above_the_mark(sql: Sql) -> None:
+    org, meter = counted(sql, "unique", 1)
+    sql.event(org, meter, 1, tx=20, kind="other")
+    asked = "SELECT day, meter_id, value, added, events FROM usage_recent_values(%s, %s, %s, %s, 0, %s)"
+    around = (org, NOW - timedelta(days=1), NOW + timedelta(days=1))
+    assert sql.rows(asked, *around, 15, "kind") == [(TODAY, meter, "other", 1, 1)]
+    assert sql.rows(asked, *around, 21, "kind") == []
+
+
 def test_usage_total_series_is_all_orgs_by_day(sql: Sql) -> None:
     _, meter = counted(sql, "sum", 2, 3, tx=ABOVE)
     mark(sql, ABOVE)
