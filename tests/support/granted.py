@@ -5,6 +5,7 @@ A statement of the app that sets another column would be refused on an operator'
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -16,38 +17,20 @@ from sqlalchemy import Engine, event
 
 from app.settings import PROJECT
 
-# What is written once and then changes its state, and the columns that say so: those of migrations/grants.sql.
-STATE_COLUMNS = {
-    "api_keys": {"revoked_at", "last_used_at", "last_used_address"},
-    "audit_entries": set(),
-    "audit_heads": {"seq", "hash"},
-    "billing_records": {
-        "state", "settled_at", "amount", "currency", "description", "refunded", "checkout_id", "invoice_id",
-        "transaction_id", "card_brand", "card_last4", "failure_code", "failure", "reversed_at", "reversed_for",
-    },
-    "checkouts": {"state", "session_id", "closed_at", "failure", "trial_refused"},
-    "dunnings": {"mails", "next_mail_at", "limited_at", "ended_at", "outcome"},
-    "invitations": {"accepted_at", "revoked_at"},
-    "org_views": {"closed_at", "left_at"},
-    "planned_changes": {
-        "schedule_ref", "released_at", "effective_at", "ended_at", "outcome", "subscription_id", "interval",
-        "usage_at", "usage_applied_at",
-    },
-    "plan_moves": {"stopped_by", "stopped_at"},
-    "plan_move_orgs": {"state", "note", "planned_id", "tried_at"},
-    "plan_changes": {"state", "invoice_id", "failure", "settled_at"},
-    "recurring_charges": set(),
-    "sign_in_log": set(),
-    "trial_uses": set(),
-    # an event that was refused and comes again is stored as it comes now
-    "stripe_inbox": {
-        "state", "attempts", "error", "org_id", "settled_at", "replayed_at", "api_version", "livemode", "account",
-        "object_type", "object_id", "customer_id", "source", "body",
-    },
-    "subscription_events": set(),
-    "usage_events": set(),
-    "usage_keys": set(),
-}  # fmt: skip
+_GRANTS = (PROJECT / "migrations" / "grants.sql").read_text(encoding="utf-8")
+
+
+def _read_state_columns() -> dict[str, set[str]]:
+    """Both of its lists; of what is only appended to, no column."""
+    books = json.loads(_GRANTS.partition("state_columns CONSTANT jsonb := '")[2].partition("';")[0])
+    appended = _GRANTS.partition("append_only CONSTANT text[] := ARRAY[")[2].partition("];")[0]
+    never = {table: set[str]() for table in re.findall(r"'(\w+)'", appended)}
+    return never | {table: set(columns) for table, columns in books.items()}
+
+
+STATE_COLUMNS = _read_state_columns()
+"""What is written once and then changes its state, and the columns that say so: as migrations/grants.sql lists them."""
+
 _UPDATE = re.compile(r"UPDATE (\w+) SET (.*?)(?: WHERE |$)", re.DOTALL)
 _COLUMN = re.compile(r"(?:^|, )(\w+)=")
 _APP = str(PROJECT / "app") + "/"
