@@ -148,7 +148,7 @@ def _find_and_explain(page: Page) -> None:
 
 
 def _usage_invoices(caller: Caller) -> Any:
-    return [each for each in caller.get("/invoices")[1]["invoices"] if each["total"] == "61.00"]
+    return [each for each in caller.get("/invoices")[1]["invoices"] if each["total"] == 6_100]
 
 
 def _page(own: Stack, buyer: Customer, chromium: Browser, closing: ExitStack, *, js: bool) -> Page:
