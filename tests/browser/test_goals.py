@@ -1,6 +1,7 @@
 """What customers come for, each within its clicks, with scripts and without.
 
-Goals 2, what uses it up, and 6, the larger plan, are `test_journey`'s and `test_upgrade`'s.
+Goals 2, what uses it up, and 6, the larger plan, are `test_journey`'s and `test_upgrade`'s; 8, why this amount, has no
+browser test yet.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -113,7 +113,7 @@ def test_who_is_refused_still_sees_and_exports_all(
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_an_invoice_is_two_clicks_away_and_its_line_opens_to_the_events_that_sum_to_it(chromium: Browser) -> None:
+def test_an_invoice_is_two_clicks_away_with_its_files(chromium: Browser) -> None:
     """Pro with 1,200 calls above its allowance, at the period's end; the clicks are repeated without scripts."""
     with running() as own, ExitStack() as closing:
         own.leave_days_in_month(3)
@@ -125,10 +125,10 @@ def test_an_invoice_is_two_clicks_away_and_its_line_opens_to_the_events_that_sum
         own.advance(timedelta(days=32))
         until(lambda: _usage_invoices(who.journey.caller), "the invoice with usage", 60)
         for js in (True, False):
-            _find_and_explain(_page(own, buyer, chromium, closing, js=js))
+            _find(_page(own, buyer, chromium, closing, js=js))
 
 
-def _find_and_explain(page: Page) -> None:
+def _find(page: Page) -> None:
     page.goto("/dashboard")
     clicks = Clicks(page)
     clicks.press(page.get_by_role("link", name="Billing", exact=True))
@@ -139,9 +139,6 @@ def _find_and_explain(page: Page) -> None:
     expect(main).to_contain_text("Paid")
     for file in ("PDF", "CSV"):
         expect(main.get_by_role("link", name=re.compile(file)).first).to_be_visible()
-    clicks.press(main.get_by_role("link", name=re.compile("API calls")).first)
-    told = re.findall(r"^([\d,]+) calls?$", main.inner_text(), re.MULTILINE)
-    assert sum(Decimal(each.replace(",", "")) for each in told) >= INCLUDED + ABOVE
 
 
 def _usage_invoices(caller: Caller) -> Any:
