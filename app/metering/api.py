@@ -14,7 +14,7 @@ from msgspec import Raw
 from app.accounts.guards import acting_org, caller
 from app.kit.errors import FieldError, InvalidRequest, Refused
 from app.kit.money import parse_quantity, plain
-from app.metering import examples, raw_events
+from app.metering import examples
 from app.metering.api_schemas import (
     BatchRequest,
     CheckAnswer,
@@ -29,8 +29,9 @@ from app.metering.api_schemas import (
     RefusedOut,
     RefusedQuery,
 )
-from app.metering.built_events import build_event
 from app.metering.checks.check import CheckResult, UsageQuestion, check_limits
+from app.metering.events import raw_events
+from app.metering.events.built_events import build_event
 from app.metering.recorder import get_usage_recorder
 from app.metering.recording import refused_events
 from app.metering.recording.body import parse_events

@@ -9,8 +9,8 @@ from app.accounts.reads import EXPORTED_USAGE, audit_read
 from app.metering import examples
 from app.metering.api import api
 from app.metering.api_schemas import EventsExportQuery, UsageEventOut
-from app.metering.event_files import stream_events
-from app.metering.raw_events import EventFilter
+from app.metering.events.event_files import stream_events
+from app.metering.events.raw_events import EventFilter
 
 __all__ = ["api"]
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.metering.event_files import PAGE
+from app.metering.events.event_files import PAGE
 from tests.scenario import Scenario
 
 URL = "/api/v1/usage/export"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.metering.filtered import FILTERS, read_filtered
+from app.metering.events.filtered import FILTERS, read_filtered
 from app.metering.rollups.columns import list_columns
 from tests.metering.books import Books
 from tests.metering.world import event

@@ -9,7 +9,7 @@ from app.accounts.guards import acting_org, caller, require_scope
 from app.invoices import queries
 from app.invoices.models import DROPPED, Invoice
 from app.kit.errors import NotFound
-from app.metering import line_events
+from app.metering.events import line_events
 from app.portal.invoices import examples
 from app.portal.invoices.answers import build_explanation_answer, build_invoice_out, build_line_event_out
 from app.portal.invoices.explain.events import find_span

@@ -15,7 +15,7 @@ from app.invoices import queries
 from app.invoices.models import OFFLINE
 from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
-from app.metering.line_events import LineSpan
+from app.metering.events.line_events import LineSpan
 from app.portal.invoices.explain.events import HEAD, find_span, iterate_event_rows, load_events
 from app.portal.invoices.invoice_page import ShownInvoice, build_invoice_page, find_invoice
 from app.portal.invoices.issued_page import read_invoice_view

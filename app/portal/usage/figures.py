@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from app.kit.money import ZERO
 from app.metering.breakdowns import Part, Share
-from app.metering.filtered import Filtered, FilteredDay
+from app.metering.events.filtered import Filtered, FilteredDay
 from app.metering.rollups.columns import ColumnFigure, ColumnOf
 
 ADDITIVE = frozenset({"sum", "count"})

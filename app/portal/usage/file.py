@@ -9,7 +9,8 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from app.kit.errors import InvalidRequest
-from app.metering import breakdowns, filtered
+from app.metering import breakdowns
+from app.metering.events import filtered
 from app.metering.rollups.columns import list_columns
 from app.portal.usage.figures import pick_value
 from app.portal.usage.reads import UsageFrame

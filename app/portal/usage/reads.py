@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight
-from app.metering import breakdowns, filtered
+from app.metering import breakdowns
+from app.metering.events import filtered
 from app.metering.rollups.columns import list_columns
 from app.metering.rollups.overview import OverviewRow, list_overview
 from app.portal.usage.figures import (

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.kit.periods import Period
-from app.metering.filtered import FILTERS
+from app.metering.events.filtered import FILTERS
 from app.statements import wording
 from app.web.addresses import path_to
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from app.kit.money import ZERO
 from app.metering.breakdowns import Share
-from app.metering.filtered import MOST_EVENTS
+from app.metering.events.filtered import MOST_EVENTS
 from app.metering.rollups.overview import OverviewRow
 from app.portal.usage.columns import draw_hours, draw_usage, find_limit
 from app.portal.usage.comparing import describe_change, find_busiest, round_share

@@ -12,8 +12,8 @@ from app.accounts import guards
 from app.accounts.reads import EXPORTED_USAGE, audit_read
 from app.kit.errors import NotFound
 from app.kit.periods import Period, midnight, month_of
-from app.metering.event_files import stream_events
-from app.metering.raw_events import EventFilter
+from app.metering.events.event_files import stream_events
+from app.metering.events.raw_events import EventFilter
 from app.metering.recording import refused_events
 from app.portal.shell.people import get_org_id
 from app.portal.usage import file, queries

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.invoices import queries as invoices
 from app.invoices.models import USAGE
 from app.kit.money import ZERO
-from app.metering.line_events import (
+from app.metering.events.line_events import (
     COUNTED,
     EARLIER,
     IMPORTED,

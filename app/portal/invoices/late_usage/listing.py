@@ -14,7 +14,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.invoices import queries as invoices
 from app.invoices.models import LATE
-from app.metering.late_events import ClosedSpan, LateEvent, list_late_events
+from app.metering.events.late_events import ClosedSpan, LateEvent, list_late_events
 from app.portal.invoices.lines import UsageLine, load_lines
 from app.portal.invoices.standing import Standing, describe_standing
 from app.web.paging import encode_cursor

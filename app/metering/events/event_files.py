@@ -10,8 +10,8 @@ import msgspec
 from flask import Response, stream_with_context
 
 from app.metering.api_schemas import UsageEventOut
-from app.metering.built_events import build_event
-from app.metering.raw_events import EventFilter, list_raw_events
+from app.metering.events.built_events import build_event
+from app.metering.events.raw_events import EventFilter, list_raw_events
 from app.web import csv_export
 from app.web.database import end_read_transaction, session
 from app.web.json import encode
