@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_timedelta
+from babel.dates import parse_pattern as parse_date_pattern
 from babel.numbers import NumberPattern, format_compact_decimal, get_currency_symbol, parse_pattern
 from flask import Flask
 from markupsafe import Markup
@@ -16,6 +17,10 @@ from markupsafe import Markup
 from app.kit.money import exponent, to_major
 
 NO_BREAK = "\u00a0"
+# Babel reads patterns and locales anew for each number, which takes longer than formatting it.
+_find_locale = lru_cache(Locale.parse)
+_QUANTITY, _PERCENT = parse_pattern("#,##0.######"), parse_pattern("#,##0.#")
+_WHEN, _DAY, _LONG_DAY, _CLOCK = map(parse_date_pattern, ("d MMM y, HH:mm", "d MMM y", "d MMMM y", "HH:mm"))
 
 
 def money(minor: int, currency: str, locale: str = "en") -> str:
@@ -70,24 +75,25 @@ def _find_pattern(currency: str, locale: str, places: int, most: int) -> NumberP
     return pattern
 
 
-def quantity(value: Decimal | int) -> str:
-    """The exact number, digits grouped by thousands: 1,234,567.5."""
-    written = f"{value:z,f}" if isinstance(value, Decimal) else f"{value:,}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
+@lru_cache(maxsize=8192)
+def quantity(value: Decimal | int, locale: str = "en") -> str:
+    """The exact number, digits grouped by thousands: 1,234,567.5. Kept, since pages have hundreds and repeat most."""
+    formatted: str = _QUANTITY.apply(value or 0, _find_locale(locale))
+    return formatted
 
 
-def compact(value: Decimal | int) -> Markup:
+def compact(value: Decimal | int, locale: str = "en") -> Markup:
     """Short, such as 12.3M, with the exact value as title; values below 10,000 are shown in full."""
-    exact = quantity(value)
+    exact = quantity(value, locale)
     if -10_000 < value < 10_000:
-        return Markup(exact)  # noqa: S704  (digits, commas and a point)  # nosec B704
-    short = format_compact_decimal(value, locale="en", fraction_digits=1)
+        return Markup("{}").format(exact)
+    short = format_compact_decimal(value, locale=locale, fraction_digits=1)
     return Markup('<span title="{}">{}</span>').format(exact, short)
 
 
-def percent(value: Decimal | int) -> str:
+def percent(value: Decimal | int, locale: str = "en") -> str:
     """A percentage, to one place: 82.5 is "82.5 %", with a non-breaking space."""
-    return f"{quantity(round(Decimal(value), 1))}{NO_BREAK}%"
+    return f"{_PERCENT.apply(value, _find_locale(locale))}{NO_BREAK}%"
 
 
 def share(percentage: int, part: Decimal | int) -> str:
@@ -95,29 +101,29 @@ def share(percentage: int, part: Decimal | int) -> str:
     return f"<1{NO_BREAK}%" if percentage == 0 and part > 0 else f"{percentage}{NO_BREAK}%"
 
 
-def when(at: datetime, zone: str = "UTC") -> Markup:
+def when(at: datetime, zone: str = "UTC", locale: str = "en") -> Markup:
     """An instant in the org's time zone, with its name: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>"""
-    local = at.astimezone(ZoneInfo(zone))
-    return _time(at, f"{local.day}{NO_BREAK}{local:%b}{NO_BREAK}{local.year}, {local:%H:%M} {zone}")
+    text = _WHEN.apply(at.astimezone(ZoneInfo(zone)), _find_locale(locale))
+    return _time(at, f"{text} {zone}".replace(" ", NO_BREAK, 2))
 
 
-def day(at: datetime | date, zone: str = "UTC", *, plain: bool = False) -> Markup | str:
+def day(at: datetime | date, zone: str = "UTC", locale: str = "en", *, plain: bool = False) -> Markup | str:
     """The date of an instant in the org's time zone, or a date as it is; `plain` returns text without markup."""
     local = at.astimezone(ZoneInfo(zone)).date() if isinstance(at, datetime) else at
     if plain:
-        return f"{local.day} {local:%B} {local.year}"
-    text = f"{local.day}{NO_BREAK}{local:%b}{NO_BREAK}{local.year}"
+        return str(_LONG_DAY.apply(local, _find_locale(locale)))
+    text = _DAY.apply(local, _find_locale(locale)).replace(" ", NO_BREAK)
     return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), text)
 
 
-def clock(at: datetime, zone: str = "UTC") -> str:
+def clock(at: datetime, zone: str = "UTC", locale: str = "en") -> str:
     """The time of day in the org's time zone, with the zone: "00:00 Europe/Berlin"."""
-    return f"{at.astimezone(ZoneInfo(zone)):%H:%M}{NO_BREAK}{zone}"
+    return f"{_CLOCK.apply(at.astimezone(ZoneInfo(zone)), _find_locale(locale))}{NO_BREAK}{zone}"
 
 
-def relative(at: datetime, now: datetime) -> Markup:
+def relative(at: datetime, now: datetime, locale: str = "en") -> Markup:
     """How long ago or from now, with the instant as title: "in 9 days", "12 seconds ago"."""
-    text = format_timedelta(at - now, add_direction=True, threshold=2, locale="en")
+    text = format_timedelta(at - now, add_direction=True, threshold=2, locale=locale)
     return _time(at, text, title=_utc(at))
 
 
