@@ -48,7 +48,9 @@
     if (finder && event.key === "k" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); toggleFinder(); return; }
     const form = event.target.closest?.(".find-form, .found")?.parentElement;
     const links = form ? [...form.querySelectorAll(".found a")] : [];
-    if (event.key === "Enter" && event.target.id === "find-words" && links.length) { event.preventDefault(); links[0].click(); }
+    /* Only what was found for these very words; otherwise Enter asks for it. */
+    const known = () => form.querySelector(".found").dataset.words === event.target.value.trim().replace(/\s+/g, " ");
+    if (event.key === "Enter" && event.target.id === "find-words" && links.length && known()) { event.preventDefault(); links[0].click(); }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !links.length) return;
     event.preventDefault();

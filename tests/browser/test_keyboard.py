@@ -127,6 +127,12 @@ def test_find_opens_by_keys_and_leads_to_what_was_typed(as_person: AsPerson) -> 
     expect(words).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Plan receipt")
+    page.goto("/find")
+    words.fill("devices")
+    words.press("Enter")  # before anything was found for it: another page stands first
+    expect(page.locator("#found a")).to_have_count(1)
+    expect(first).to_have_text("Devices")
+    page.goto("/dashboard")
     page.keyboard.press("Control+k")
     page.keyboard.press("Escape")
     expect(page.locator("#find")).to_be_hidden()

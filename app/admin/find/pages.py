@@ -22,6 +22,8 @@ PAGES = (
     PageLink("Revenue", "admin.revenue", "mrr churn movements analytics"),
     PageLink("Cohorts", "admin.cohorts", "retention analytics"),
     PageLink("Past due", "admin.past_due", "owed late failed payments dunning"),
+    PageLink("Usage", "admin.usage", "analytics meters plans providers hours endpoints"),
+    PageLink("Active organisations", "admin.usage_orgs", "usage users analytics"),
     PageLink("Top organisations", "admin.top_orgs", "largest revenue analytics"),
     PageLink("Organisations", "admin.orgs", "customers accounts"),
     PageLink("Plans", "admin.plans", "catalogue versions prices"),

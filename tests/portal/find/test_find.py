@@ -55,6 +55,15 @@ def test_every_page_that_is_listed_opens_for_staff(scenario: Scenario) -> None:
     assert {title: staff.get(address).status_code for title, address in listed.items()} == dict.fromkeys(listed, 200)
 
 
+@pytest.mark.parametrize(("who", "path"), [("owner", "/find"), ("staff", "/admin/find")])
+def test_every_link_of_the_navigation_is_found_too(scenario: Scenario, who: str, path: str) -> None:
+    browser = scenario.staff() if who == "staff" else scenario.org().browser()
+    page = text_of(browser.get(path))
+    links = set(re.findall(r'<a href="([^"]+)"', page.partition('<nav class="nav"')[2].partition("</nav>")[0]))
+    elsewhere = {"/dashboard"} if who == "staff" else set()
+    assert links - set(found(browser, "", path).values()) - elsewhere == {path}
+
+
 def test_plans_are_found_by_name(scenario: Scenario) -> None:
     assert found(scenario.org().browser(), "pro")["Pro"] == "/plans/pro"
     assert found(scenario.staff(), "pro", "/admin/find")["Pro"] == "/admin/plans/pro"
