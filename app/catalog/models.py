@@ -23,6 +23,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.kit.db import Base
 
 AGGREGATIONS = ("sum", "count", "max", "unique")
+ADDITIVE = frozenset({"sum", "count"})
+"""Of these, parts add up to the whole and days to a range."""
 POLICIES = ("block", "charge", "warn")
 INTERVALS = ("month", "year")
 COLLECT = ("period", "immediate")

@@ -111,7 +111,7 @@ def list_usage_by_dimension(
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     asked = {**values, "dimension": dimension, "meter": meter_id, "limit": limit}
     rows = session.execute(_BREAKDOWN, asked).mappings()
-    return [Share(**{**row, "label": _name(row["label"], dimension)}) for row in rows]
+    return [Share(**{**row, "label": label_or_erased(row["label"], dimension)}) for row in rows]
 
 
 def list_daily_usage_by_dimension(
@@ -132,7 +132,7 @@ def list_daily_usage_by_dimension(
     check_dimension(dimension)
     values = {"org": org_id, "first": from_day, "last": to_day, "since": since, "until": until}
     rows = session.execute(_DAYS, {**values, "dimension": dimension, "meter": meter_id}).mappings()
-    return [DayShare(**{**row, "label": _name(row["label"], dimension)}) for row in rows]
+    return [DayShare(**{**row, "label": label_or_erased(row["label"], dimension)}) for row in rows]
 
 
 def check_dimension(dimension: str) -> None:
@@ -141,5 +141,6 @@ def check_dimension(dimension: str) -> None:
         raise ValueError(f"no roll-up is kept by {dimension!r}")
 
 
-def _name(label: str | None, dimension: str) -> str:
-    return f"erased {dimension}" if label is None else label
+def label_or_erased(label: str | None, dimension: str) -> str:
+    """What a value is called: its label, or "erased user" once that is gone."""
+    return label or f"erased {dimension}"

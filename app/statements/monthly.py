@@ -14,15 +14,13 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
-from app.catalog.models import Meter
+from app.catalog.models import ADDITIVE, Meter
 from app.kit.money import ZERO
 from app.metering.rollups import months
 from app.metering.rollups.months import MonthPart, MonthTotal
 from app.rating import split
 from app.statements.history import Amount, MeterTotal, MonthFrame, list_month_frames
 from app.statements.history import list_months as list_firsts
-
-ADDITIVE = ("sum", "count")
 
 
 class PartTotal(msgspec.Struct):

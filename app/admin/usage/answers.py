@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from app.admin.usage.schemas import ActiveOut, Figure, MeterAverage
-from app.catalog.models import Meter
+from app.catalog.models import ADDITIVE, Meter
 from app.metering.rollups.active import Active
 from app.metering.rollups.total_parts import Part, UsagePart
 from app.metering.rollups.total_shapes import EndpointUse, HourOfWeek, UsageShapes
@@ -64,7 +64,7 @@ def build_averages(
     found = []
     for row in parts:
         meter = meters.get(row.meter_id)
-        if meter is None or meter.aggregation not in {"sum", "count"} or row.quantity is None:
+        if meter is None or meter.aggregation not in ADDITIVE or row.quantity is None:
             continue
         per_day = average(row.quantity, days)
         if row.part == "whole" and row.starts_on is None and not row.before and per_day is not None:

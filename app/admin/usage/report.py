@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from app.admin.usage.requests import UsageFilter
-from app.catalog.models import Meter
+from app.catalog.models import ADDITIVE, Meter
 from app.metering.rollups.active import Active, count_active
 from app.metering.rollups.reports import TopOrg, list_top_orgs_of_days
 from app.metering.rollups.total_parts import TotalsQuestion, UsagePart, list_usage_parts
@@ -32,7 +32,7 @@ class UsageTotals:
     @property
     def adds(self) -> bool:
         """Whether quantities add up: parts to the whole, days to the range."""
-        return self.meter.aggregation in {"sum", "count"}
+        return self.meter.aggregation in ADDITIVE
 
     def part(self, part: str, *, before: bool = False) -> UsagePart | None:
         """The whole, others or not given, over all the days."""

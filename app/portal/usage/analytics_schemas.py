@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from app.catalog.models import ADDITIVE
 from app.kit.fields import Instant, Label
 from app.kit.money import ZERO
 from app.metering.rollups.analytics import AnalyticsRow
@@ -109,7 +110,7 @@ class UsageAnalyticsAnswer(msgspec.Struct):
 
 def build_row(row: AnalyticsRow, *, by_hour: bool, by_meter: bool) -> UsageAnalyticsRow:
     """Build a row of the response; `by_hour`: its value is the hour."""
-    adds = row.aggregation in {"sum", "count"}
+    adds = row.aggregation in ADDITIVE
     unbilled = row.unbilled or ZERO
     plain = by_hour or by_meter
     return UsageAnalyticsRow(

@@ -76,16 +76,16 @@ def find_limit(query: UsageQuery, meter: MeterRef, period: Period, zone: str) ->
     if query.span == "hour":
         return _limit_hours(meter)
     if query.span == "day":
-        return (meter.per_day, f"Limit {quantity(meter.per_day)} a day") if meter.per_day else None
+        return (meter.per_day, f"Limit {quantity(meter.per_day)} a day") if meter.per_day is not None else None
     if period != month_of(period.start, zone):
         return None
-    if meter.cap:
+    if meter.cap is not None:
         return meter.cap, f"Limit {quantity(meter.cap)} a month"
     return (meter.allowance, f"{quantity(meter.allowance)} a month included") if meter.allowance else None
 
 
 def _limit_hours(meter: MeterRef) -> tuple[Decimal, str] | None:
-    return (meter.per_hour, f"Limit {quantity(meter.per_hour)} an hour") if meter.per_hour else None
+    return (meter.per_hour, f"Limit {quantity(meter.per_hour)} an hour") if meter.per_hour is not None else None
 
 
 def _parts(query: UsageQuery, usage: MeterUsage, spans: Mapping[date, Amount], unit: str) -> list[charts.ColumnPart]:

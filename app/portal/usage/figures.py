@@ -12,11 +12,10 @@ from datetime import date
 from decimal import Decimal
 
 from app.kit.money import ZERO
-from app.metering.breakdowns import Part, Share
+from app.metering.breakdowns import Part, Share, label_or_erased
 from app.metering.events.filtered import Filtered, FilteredDay
 from app.metering.rollups.columns import ColumnFigure, ColumnOf
 
-ADDITIVE = frozenset({"sum", "count"})
 TOP = 5
 MOST_SHARES = 200
 Amount = tuple[Decimal, int]
@@ -149,7 +148,7 @@ def _share(rows: Iterable[FilteredDay], meter_id: int, dimension: str) -> list[S
     for row in rows:
         quantity, events = sums.get(row.value, (ZERO, 0))
         sums[row.value] = quantity + row.quantity, events + row.events
-        labels[row.value] = f"erased {dimension}" if row.label is None else row.label
+        labels[row.value] = label_or_erased(row.label, dimension)
     given = [(value, quantity, events) for value, (quantity, events) in sums.items() if value is not None]
     given.sort(key=lambda each: (-each[1], each[0]))
     shares = [

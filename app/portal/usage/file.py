@@ -44,7 +44,7 @@ def list_lines(session: Session, frame: UsageFrame) -> Iterator[_Line]:
 
 
 def _name(row: filtered.FilteredDay, by: str) -> str:
-    return "" if row.value is None else f"erased {by}" if row.label is None else row.label
+    return "" if row.value is None else breakdowns.label_or_erased(row.label, by)
 
 
 def _list_all(session: Session, frame: UsageFrame, by: str) -> Iterator[_Line]:

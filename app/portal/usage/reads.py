@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from app.catalog.models import ADDITIVE
 from app.kit.money import ZERO
 from app.kit.periods import Period, midnight
 from app.metering import breakdowns
@@ -19,7 +20,6 @@ from app.metering.events import filtered
 from app.metering.rollups.columns import list_columns
 from app.metering.rollups.overview import OverviewRow, list_overview
 from app.portal.usage.figures import (
-    ADDITIVE,
     Amount,
     MeterUsage,
     build_filtered,
@@ -140,7 +140,7 @@ def _read_value(session: Session, frame: UsageFrame, overview: Sequence[Overview
     found = pick_value(columns, value)
     whole = sum_days(found)
     total = _total(frame, whole.values(), overview)
-    label = next((row.label for row in overview if row.part == "filter"), "") or f"erased {name}"
+    label = breakdowns.label_or_erased(next((row.label for row in overview if row.part == "filter"), None), name)
     part: breakdowns.Part = "value" if value else "not given"
     share = breakdowns.Share(frame.meter.id, part, value or "", label, *total, 1 if value else 0)
     return MeterUsage(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.kit.money import ZERO
+from app.metering.breakdowns import label_or_erased
 from app.metering.rollups.histograms import SIZE_BOUNDS, find_percentile, unpack
 from app.metering.rollups.overview import OverviewPart, OverviewRow
 from app.portal.shell.measures import ResponseRow, build_response_row, describe_size, draw_file_sizes
@@ -137,7 +138,9 @@ def _team(
     labels: dict[str | None, str] = {}
     for row in users:
         amounts.setdefault(row.value, {})[row.meter_id] = row.quantity or ZERO
-        labels[row.value] = name_part("user", "others", "", row.n) if row.value is None else row.label or "erased user"
+        labels[row.value] = (
+            name_part("user", "others", "", row.n) if row.value is None else label_or_erased(row.label, "user")
+        )
     lines = [
         TeamRow(
             labels[user],

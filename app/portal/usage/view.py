@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from app.kit.money import ZERO
-from app.metering.breakdowns import Share
+from app.metering.breakdowns import Share, label_or_erased
 from app.metering.events.filtered import MOST_EVENTS
 from app.metering.rollups.overview import OverviewRow
 from app.portal.usage.columns import draw_hours, draw_usage, find_limit
@@ -95,7 +95,7 @@ def _chips(query: UsageQuery, rows: Sequence[OverviewRow]) -> list[tuple[str, st
     labels = {row.value: row.label for row in rows if row.part == "filter"}
     chips = []
     for name, value in query.filters.items():
-        words = NO_VALUE[name] if value is None else name_value(name, labels.get(name) or f"erased {name}")
+        words = NO_VALUE[name] if value is None else name_value(name, label_or_erased(labels.get(name), name))
         chips.append((f"{DIMENSIONS[name]}: {words}" if value is not None else words, query.without(name)))
     return chips
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from app.catalog.models import ADDITIVE
 from app.invoices import queries as invoices
 from app.invoices.models import USAGE
 from app.kit.money import ZERO
@@ -41,7 +42,6 @@ _NAMES = {
 }
 REASONS = {VOIDED: "voided", IMPORTED: "imported", UNBILLABLE: "not billed", EARLIER: "on an earlier line",
            LATER: "recorded later"}  # fmt: skip
-_SUMMED = frozenset({"sum", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def load_events(session: Session, line: UsageLine, span: LineSpan) -> EventsView
 def build_events_view(line: UsageLine, figures: Sequence[StandingFigures]) -> EventsView:
     """Build the table of events. Pure."""
     by_standing = {figure.standing: figure for figure in figures}
-    summed = line.meter is not None and line.meter.aggregation in _SUMMED
+    summed = line.meter is not None and line.meter.aggregation in ADDITIVE
     counted = by_standing[COUNTED].figure if COUNTED in by_standing else ZERO
     comparable = summed or line.row.kind == USAGE
     return EventsView(
