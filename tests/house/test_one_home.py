@@ -1,4 +1,5 @@
-"""A rule is written once: groups of roles, groups of a subscription's states, which is open, and lengths of text."""
+"""A rule is written once: groups of roles, groups of a subscription's states, which is open, which meters
+add up, and lengths of text."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.accounts.roles import ROLES
+from app.catalog.models import AGGREGATIONS
 from app.settings import PROJECT
 from app.subscriptions.models import STATES
 from tests.house.source import parsed, walked
@@ -45,6 +47,10 @@ def groups_of_states(tree: ast.Module) -> Iterator[str]:
     return groups_of(set(STATES) - {"ended", "incomplete"}, tree)
 
 
+def groups_of_aggregations(tree: ast.Module) -> Iterator[str]:
+    return groups_of(set(AGGREGATIONS), tree)
+
+
 def lengths(tree: ast.Module) -> Iterator[str]:
     for node in walked(tree):
         match node:
@@ -63,6 +69,7 @@ def sql(tree: ast.Module) -> Iterator[str]:
     [
         (groups_of_roles, {"app/accounts/roles.py"}),
         (groups_of_states, {f"app/subscriptions/{name}.py" for name in ("states", "models", "changes/timing")}),
+        (groups_of_aggregations, {"app/catalog/models.py"}),
         (lengths, {"app/kit/fields.py"}),
         (sql, set()),
     ],
@@ -83,6 +90,7 @@ def test_it_is_written_once(find: Callable[[ast.Module], Iterator[str]], homes: 
         (groups_of_roles, "{OWNER, ADMIN}"), (groups_of_roles, "frozenset({roles.OWNER, roles.MEMBER})"),
         (groups_of_roles, "role in ('owner', 'billing')"), (groups_of_roles, "list_members(session, [OWNER, BILLING])"),
         (groups_of_states, "state in {'active', 'past_due'}"), (groups_of_states, "('unpaid', 'paused')"),
+        (groups_of_aggregations, "meter.aggregation in {'sum', 'count'}"),
         (lengths, "Length(max=500)"), (lengths, "Meta(min_length=1, max_length=255)"),
         (sql, "text('SELECT id FROM subscriptions WHERE ended_at IS NULL')"),
         (sql, "text(\"WHERE state IN ('active', 'past_due')\")"),

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from app.catalog.models import ADDITIVE
 from app.statements.period import rate_period_row, rate_row
 
-_COUNTED_ANEW = frozenset({"max", "unique"})
 CLOSED = (
     "What a closed period was billed too much is taken off the next invoice, when the current usage period is closed;"
     " what that cannot cover is credited on the original invoice."
@@ -22,7 +22,7 @@ def count_taken(aggregation: str, events: int, quantity: Decimal) -> Decimal | N
 
     `quantity` is what the events add up to.
     """
-    if aggregation in _COUNTED_ANEW:
+    if aggregation not in ADDITIVE:
         return None
     return Decimal(events) if aggregation == "count" else quantity
 

@@ -15,6 +15,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.catalog.models import ADDITIVE
+
 MOST_ROWS = 20
 
 # Users and the total are of all meters that add up.
@@ -37,7 +39,7 @@ _OVERVIEW = text("""
     ), people AS MATERIALIZED (
         SELECT s.meter_id, s.value, sum(s.quantity) AS quantity, sum(s.events) AS events
         FROM usage_series(:bucket, :org, :first, :last, :since, :until, 'user') s
-        JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation IN ('sum', 'count')
+        JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation = ANY (:additive)
         GROUP BY s.meter_id, s.value
     ), ranked AS MATERIALIZED (
         SELECT u.value, row_number() OVER (ORDER BY sum(u.events) DESC, u.value) AS n, count(*) OVER () AS people
@@ -60,7 +62,7 @@ _OVERVIEW = text("""
     FROM hours h, meter m WHERE :whole GROUP BY h.value, 4, m.aggregation
     UNION ALL
     SELECT 'endpoint', CASE WHEN a.n <= :most THEN a.value END, NULL, count(*)::integer, NULL,
-           CASE WHEN m.aggregation IN ('sum', 'count') OR count(*) = 1 THEN sum(a.quantity) END, sum(a.events),
+           CASE WHEN m.aggregation = ANY (:additive) OR count(*) = 1 THEN sum(a.quantity) END, sum(a.events),
            sum(a.responses), sum(a.latency), NULL
     FROM answers a, meter m WHERE :whole GROUP BY 2, m.aggregation, least(a.n, :most + 1)
     UNION ALL
@@ -75,7 +77,7 @@ _OVERVIEW = text("""
     UNION ALL
     SELECT 'used', '', NULL, 0, s.meter_id, sum(s.quantity), sum(s.events), NULL, NULL, NULL
     FROM usage_series(:bucket, :org, :first, :last, :since, :until, '') s
-    JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation IN ('sum', 'count')
+    JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation = ANY (:additive)
     WHERE :whole GROUP BY s.meter_id
     ORDER BY part, events DESC, value
 """)
@@ -128,6 +130,6 @@ def list_overview(
     asked: dict[str, Any] = {
         "org": org_id, "meter": meter_id, "first": days[0], "last": days[1], "bucket": bucket, "since": since,
         "until": until, "most": MOST_ROWS, "filters": list(filters), "picked": list(filters.values()),
-        "within": within, "of": of or "", "whole": not filters,
+        "within": within, "of": of or "", "whole": not filters, "additive": sorted(ADDITIVE),
     }  # fmt: skip
     return [OverviewRow(**row) for row in session.execute(_OVERVIEW, asked).mappings()]
