@@ -143,4 +143,4 @@ def check_dimension(dimension: str) -> None:
 
 def label_or_erased(label: str | None, dimension: str) -> str:
     """What a value is called: its label, or "erased user" once that is gone."""
-    return label or f"erased {dimension}"
+    return f"erased {dimension}" if label is None else label
