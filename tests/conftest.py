@@ -32,6 +32,7 @@ pytest_plugins = (
     "tests.standin",  # the stand-in for Stripe, and the count of its checked messages
     "tests.scenario.fixtures",
     "tests.support.granted",  # what the app updates, it may
+    "tests.support.left_open",  # no test leaves a transaction open
     "tests.support.matrices",  # which pages of the matrices a run looked at
     "tests.support.order",
     "tests.support.seconds",
@@ -79,7 +80,10 @@ def server() -> Path:
 @pytest.fixture(scope="session")
 def database(server: Path) -> Iterator[str]:
     """The address of this process's own database, copied from a template that the migrations built."""
+    from tests.support import left_open  # here: pytest loads its plugins first
+
     with own_database(server, f"test_{os.getpid()}") as url:
+        left_open.watch(url)
         yield url
 
 

@@ -6,8 +6,10 @@ import inspect
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.support.left_open import in_transaction
 from tests.support.seconds import Room, overdrawn, room_of
 from tests.support.tiers import tier_of
 
@@ -47,3 +49,14 @@ def test_room_above_its_budget_or_without_one_is_named() -> None:
     rooms = {"kit": Room(3, 1.0), "payments": Room(9, 70.0), "jobs": Room(1, 0.1)}
     told = overdrawn(rooms, {"kit": 2, "payments": 60})
     assert [each.split(":")[0] for each in told] == ["jobs", "payments"]
+
+
+def test_who_is_in_a_transaction_is_named_until_it_ends(database: str) -> None:
+    def lines() -> list[str]:
+        return [line for line in in_transaction(database) if "'left open'" in line]
+
+    with psycopg.connect(database) as other:
+        other.execute("SELECT 'left open' FROM orgs")
+        assert "idle in transaction" in lines()[0]
+        other.rollback()
+        assert lines() == []
