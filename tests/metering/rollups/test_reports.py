@@ -57,14 +57,15 @@ def test_totals_without_a_dimension_hold_everything_of_a_day(books: Books) -> No
 
 
 def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
-    org = books.org()
+    """On days of its own: a day of which others speak has more plans than a report names."""
+    org, days = books.org(), [NOW.replace(month=10, day=day) for day in (21, 22)]
     plan, key = uuid4(), f"p{uuid4().hex[:12]}"
     books.run(
         "INSERT INTO plans (id, key, name, summary, public, is_default, position)"
         " VALUES (%s, %s, 'Plan', '', false, false, 0)",
         (plan, key),
     )
-    for number in (1, 2):
+    for number, at in enumerate(days, 1):
         version = uuid4()
         books.run(
             "INSERT INTO plan_versions (id, plan_id, number, content_hash) VALUES (%s, %s, %s, sha256('x'))",
@@ -72,13 +73,14 @@ def test_versions_of_a_plan_are_added_up_under_its_key(books: Books) -> None:
         )
         books.run(
             "INSERT INTO plans_in_force (org_id, starts_at, plan_version_id) VALUES (%s, %s, %s)",
-            (org, NOW - timedelta(days=3 - number), version),
+            (org, at, version),
         )
-        books.one(org, event("t_sum", number, occurred_at=NOW - timedelta(days=3 - number)))
+        books.one(org, event("t_sum", number, occurred_at=at))
     books.fold()
-    by_plan = parts(books, TotalsQuestion(FIRST, LAST, "plan"))
+    first, last = (at.date() for at in days)
+    by_plan = parts(books, TotalsQuestion(first, last, "plan"))
     assert [each.quantity for each in by_plan if each.value == key and each.starts_on is None] == [3]
-    alone = parts(books, TotalsQuestion(FIRST, LAST, plan=key))
+    alone = parts(books, TotalsQuestion(first, last, plan=key))
     assert [(each.label, each.quantity) for each in alone if each.part == "value" and each.starts_on is None] == [
         ("Plan, version 2", 2), ("Plan, version 1", 1),
     ]  # fmt: skip
