@@ -342,13 +342,20 @@ CREATE TYPE usage_event_input AS (
 );
 
 CREATE TYPE usage_recent_row AS (
+    dimension text,
     day date,
     meter_id integer,
     aggregation text,
     value text,
     quantity numeric,
     events bigint,
-    lowered boolean
+    lowered boolean,
+    unbilled numeric,
+    free numeric,
+    free_events bigint,
+    responses numeric,
+    latency numeric,
+    sizes numeric
 );
 CREATE TYPE usage_decision AS (
     outcome text,
