@@ -2,9 +2,10 @@
 -- also what does not count, parts and histograms. `lowered` says that some of it takes earlier usage back. Values of
 -- unique meters are events only: rollup_value_changes counts them.
 --
--- Planned at each call, which usage_over_time is not: only a plan for these very arguments finds, of a large org, the
--- few events above the watermark by their transactions, instead of all that it used since by organisation and time.
--- That takes longest where there is nothing to find, so the first statement asks in which months there is something.
+-- The first statement is planned at each call, which usage_over_time is not: only a plan for these very arguments finds,
+-- of a large org, the few events above the watermark by their transactions, instead of all that it used since by
+-- organisation and time. They usually are of the last seconds, and then one plan for all arguments, by organisation and
+-- time, reads little else: so the second is planned at each call only where they lie further apart.
 CREATE OR REPLACE FUNCTION usage_recent(
     bucket text, org uuid, since timestamptz, until timestamptz, mark bigint, floor bigint, wanted text[],
     measured boolean)
@@ -18,6 +19,9 @@ BEGIN
     WHERE e.org_id = org AND e.tx >= mark AND e.seq > floor AND e.occurred_at >= since AND e.occurred_at < until;
     IF earliest IS NULL THEN
         RETURN;
+    END IF;
+    IF latest - earliest < interval '5 minutes' THEN
+        PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);  -- until this function returns
     END IF;
     RETURN QUERY
     SELECT c.dimension, date_trunc(bucket, c.local_at)::date, c.meter_id, c.aggregation, c.value,

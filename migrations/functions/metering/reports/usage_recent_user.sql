@@ -1,6 +1,6 @@
 -- Returns what an org's user used above the watermark up to the month of `last`, by month of the org's zone: totals, as
--- dimension '', and what usage_by_user keeps of it. Values of unique meters are events only. Planned at each call, as
--- usage_recent, and for the months in which there is something.
+-- dimension '', and what usage_by_user keeps of it. Values of unique meters are events only. Planned as usage_recent
+-- is.
 CREATE OR REPLACE FUNCTION usage_recent_user(org uuid, subject uuid, last date, mark bigint, floor bigint)
 RETURNS TABLE (dimension text, month date, meter_id integer, value text, quantity numeric, events bigint,
                unbilled numeric, free numeric, free_events bigint)
@@ -14,6 +14,9 @@ BEGIN
     WHERE e.org_id = org AND e.tx >= mark AND e.seq > floor AND e.subject_id = subject;
     IF earliest IS NULL THEN
         RETURN;
+    END IF;
+    IF latest - earliest < interval '5 minutes' THEN
+        PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);  -- as there
     END IF;
     RETURN QUERY
     SELECT '', date_trunc('month', c.local_at)::date, c.meter_id, '',
