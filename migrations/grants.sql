@@ -15,8 +15,8 @@ DECLARE
     'stripe_prices', 'usage_counters', 'usage_periods', 'usage_uniques', 'usage_windows'];
   -- the queue's, and what is computed again from the events: only the worker deletes them
   rebuilt CONSTANT text[] := ARRAY['procrastinate_events', 'procrastinate_jobs', 'procrastinate_periodic_defers',
-    'procrastinate_workers', 'rehearsals', 'rollup_values', 'usage_days', 'usage_months', 'usage_totals',
-    'usage_user_months'];
+    'procrastinate_workers', 'rehearsals', 'rollup_values', 'usage_active_counts', 'usage_active_months', 'usage_days',
+    'usage_months', 'usage_totals', 'usage_user_months'];
   -- books of money and access: only what a change of state writes can be updated
   state_columns CONSTANT jsonb := '{
     "api_keys": ["revoked_at", "last_used_at", "last_used_address"],

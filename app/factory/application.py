@@ -10,6 +10,10 @@ from typing import Any
 
 from flask import Flask, Request, Response
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask.templating import Environment
+from jinja2 import Template
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 
 from app.accounts.sign_in.sessions import SESSION_LIFETIME
 from app.factory import assets
@@ -19,8 +23,20 @@ from app.web.errors import MACHINE_PREFIXES
 _WITHOUT_COOKIE = (*MACHINE_PREFIXES, "/static/")
 
 
+class SharedTemplate(Template):
+    """A template whose macros are made once: all have the environment's globals, which Jinja compares at each use."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:  # noqa: ARG002  # Jinja passes it
+        return super()._get_default_module()
+
+
 class Portal(Flask):
     """Flask with our static files, and without checking on every request whether views and hooks are coroutines."""
+
+    def create_jinja_environment(self) -> Environment:
+        environment = super().create_jinja_environment()
+        environment.template_class = SharedTemplate
+        return environment
 
     def send_static_file(self, filename: str) -> Response:
         return assets.serve_text(filename) if filename in assets.texts() else super().send_static_file(filename)

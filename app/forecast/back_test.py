@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, localcontext
+from functools import lru_cache
 
 from app.forecast.days import LEAST_DAYS, ROOM, DailyUsage, weigh_weekdays
 from app.forecast.level import find_level, find_spread
@@ -12,12 +13,13 @@ MOST_WEEKS = 6
 _WEEK = 7
 
 
+@lru_cache(maxsize=1024)
 def find_typical_error(days: DailyUsage) -> Decimal | None:
     """The median error of forecasts a week ahead over the last weeks, as a share of what was used; None for too few.
 
     Weeks without use have no share and are left out, as are weeks that a limit held down; of two in the middle the
     greater counts. Worked example: 10 a day for two weeks, 20 a day in the third: the second week was forecast exactly,
-    the third as 70 of 140, so 0.5.
+    the third as 70 of 140, so 0.5. Kept, as habits are.
     """
     errors = []
     for back in range(1, MOST_WEEKS + 1):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from app.kit.periods import midnight
@@ -23,7 +24,7 @@ _DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DailyUsage:
     """What was used on whole days, one after the other; the first of them has use.
 
@@ -41,7 +42,7 @@ class DailyUsage:
         days = [first + i * _DAY for i in range((today - first).days)]
         return cls(first, tuple(None if day in held else max(used.get(day, _ZERO), _ZERO) for day in days))
 
-    @property
+    @cached_property
     def known(self) -> Sequence[tuple[int, Decimal]]:
         """The days whose use is known: weekday, Monday is 0, and amount."""
         start = self.first.weekday()
@@ -80,15 +81,20 @@ class RemainingDay:
     share: Decimal
 
 
-def list_remaining_days(start: datetime, end: datetime, zone: str) -> Iterator[RemainingDay]:
-    """Cut [start, end) into local days. A day over a clock change is a whole day, whatever its hours."""
-    day = start.astimezone(ZoneInfo(zone)).date()
-    at = start
+@lru_cache(maxsize=64)
+def list_remaining_days(start: datetime, end: datetime, zone: str) -> Sequence[RemainingDay]:
+    """Cut [start, end) into local days. A day over a clock change is a whole day, whatever its hours.
+
+    Kept, since all meters of an organisation have the same.
+    """
+    day, days = start.astimezone(ZoneInfo(zone)).date(), []
+    at, opens = start, midnight(day, zone)
     while at < end:
-        opens, closes = midnight(day, zone), midnight(day + _DAY, zone)
+        closes = midnight(day + _DAY, zone)
         until = min(closes, end)
         if until > at:
             share = ROOM.divide(Decimal((until - at) // _MICROSECOND), Decimal((closes - opens) // _MICROSECOND))
-            yield RemainingDay(at, until, day.weekday(), share)
+            days.append(RemainingDay(at, until, day.weekday(), share))
             at = until
-        day += _DAY
+        day, opens = day + _DAY, closes
+    return tuple(days)

@@ -15,9 +15,8 @@ from app.forecast.days import (
     DailyUsage,
     RemainingDay,
     list_remaining_days,
-    weigh_weekdays,
 )
-from app.forecast.level import find_level, find_spread
+from app.forecast.level import find_habit, find_spread
 from app.forecast.pace import project
 
 _PLACES = Decimal("0.000001")
@@ -81,7 +80,7 @@ def forecast(
     if len(days.known) < LEAST_DAYS:
         return _keep_pace(used, limit, since=since, now=now, end=end)
     with localcontext(ROOM):
-        return _follow_days(used, limit, days, list(list_remaining_days(now, end, zone)))
+        return _follow_days(used, limit, days, list_remaining_days(now, end, zone))
 
 
 def _keep_pace(
@@ -95,17 +94,18 @@ def _keep_pace(
 
 
 def _follow_days(used: Decimal, limit: Decimal | None, days: DailyUsage, left: Sequence[RemainingDay]) -> Forecast:
-    weekdays = weigh_weekdays(days)
-    level = find_level(days, weekdays)
+    habit = find_habit(days)
+    level = habit.level
     middle, low, high = [used], [used], [used]
     ahead = Decimal(0)
     for day in left:
         ahead += day.share
-        middle.append(middle[-1] + level.per_day * weekdays[day.weekday] * day.share)
+        middle.append(middle[-1] + level.per_day * habit.weekdays[day.weekday] * day.share)
         spread = find_spread(level, ahead)
         low.append(max(low[-1], middle[-1] - spread))
         high.append(middle[-1] + spread)
-    rounded = _places(used, days)
+    # whole usage stays whole
+    rounded = Decimal(1) if habit.is_whole and used == used.to_integral_value() else _PLACES
     times = [left[0].start, *(day.end for day in left)]
     points = [
         Point(at, *(value.quantize(rounded, ROUND_HALF_UP) for value in edge))
@@ -113,12 +113,6 @@ def _follow_days(used: Decimal, limit: Decimal | None, days: DailyUsage, left: S
     ]
     basis = Basis.WEEKDAYS if len(days.known) >= WEEKDAY_DAYS else Basis.DAYS
     return Forecast(basis, points, *(_find_meeting(limit, edge, times) for edge in (middle, high, low)))
-
-
-def _places(used: Decimal, days: DailyUsage) -> Decimal:
-    """Whole usage stays whole."""
-    whole = all(amount == amount.to_integral_value() for amount in (used, *(amount for _, amount in days.known)))
-    return Decimal(1) if whole else _PLACES
 
 
 def _find_meeting(limit: Decimal | None, totals: Sequence[Decimal], times: Sequence[datetime]) -> datetime | None:

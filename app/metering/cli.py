@@ -178,7 +178,7 @@ def _repair(survey: verify.Survey) -> int:
     for org_id in orgs:
         with transaction() as session:
             repairs.repair_org(session, org_id, survey.differences, business_now())
-    if any(row.check in {"totals", "parts of totals", "days", "parts of days"} for row in survey.differences):
+    if any(row.check in repairs.TOTALED for row in survey.differences):
         with transaction() as session:
             repairs.repair_totals(session)
     return len(orgs)

@@ -17,7 +17,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import ADDITIVE, Meter
 from app.kit.money import ZERO
 from app.metering.rollups import months
-from app.metering.rollups.months import MonthPart, MonthTotal
+from app.metering.rollups.months import MonthPart
 from app.rating import split
 from app.statements.history import Amount, MeterTotal, MonthFrame, list_month_frames
 from app.statements.history import list_months as list_firsts
@@ -73,71 +73,60 @@ class SummaryMonth(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Monthly:
-    """Months, oldest first, all meters by id, and of a user every month's totals."""
+    """Months, oldest first, all meters by id, and the totals of months: of a user all of them, not only of these."""
 
     months: list[SummaryMonth]
     meters: Mapping[int, Meter]
-    totals: Sequence[MonthTotal]
+    totals: Sequence[MonthPart]
 
 
 def get_months(session: Session, org_id: UUID, subject_id: UUID | None, now: datetime, zone: str) -> Monthly:
     """Read the last twelve calendar months of an organisation, or of one user, including the current one.
 
-    Four queries, six of a user, and one more where a plan was changed in mid-period.
+    Four queries, and one more where a plan was changed in mid-period.
     """
     firsts = list_firsts(now.astimezone(ZoneInfo(zone)).date(), 12)
     meters = catalog.get_meters_by_id(session)
     frames = list_month_frames(session, org_id, now, zone, firsts)
-    if subject_id is None:
-        whole = months.list_month_parts(session, org_id, None, firsts[0], firsts[-1])
-        org_totals = [_total(part) for part in whole if part.dimension == ""]
-        return Monthly([_month(frame, org_totals, whole, meters, _whole_cost) for frame in frames], meters, [])
-    org_totals = months.list_org_months(session, org_id, firsts[0], firsts[-1])
-    totals = months.list_user_months(session, org_id, subject_id, firsts[-1])
     parts = months.list_month_parts(session, org_id, subject_id, firsts[0], firsts[-1])
-    cost = _Share(org_totals, totals, meters)
-    return Monthly([_month(frame, totals, parts, meters, cost) for frame in frames], meters, totals)
+    cost = _whole_cost if subject_id is None else _Share(parts, meters)
+    by_month: dict[date, list[MonthPart]] = {}
+    for part in parts:
+        by_month.setdefault(part.month, []).append(part)
+    totals = [part for part in parts if part.dimension == ""]
+    return Monthly([_month(frame, by_month.get(frame.month, []), meters, cost) for frame in frames], meters, totals)
 
 
-def build_lifetime(totals: Iterable[MonthTotal], meters: Mapping[int, Meter]) -> list[MeterTotal]:
+def build_lifetime(totals: Iterable[MonthPart], meters: Mapping[int, Meter]) -> list[MeterTotal]:
     """A user's totals over all months: sums, and the greatest of maxima. Distinct values of months do not add up."""
-    found: dict[int, list[MonthTotal]] = {}
+    found: dict[int, list[MonthPart]] = {}
     for total in totals:
         if meters[total.meter_id].aggregation != "unique":
             found.setdefault(total.meter_id, []).append(total)
     return [_lifetime(meters[meter_id], rows) for meter_id, rows in sorted(found.items())]
 
 
-def _lifetime(meter: Meter, rows: Sequence[MonthTotal]) -> MeterTotal:
-    quantities = [row.quantity for row in rows]
+def _lifetime(meter: Meter, rows: Sequence[MonthPart]) -> MeterTotal:
+    quantities = [row.quantity or ZERO for row in rows]
     used = max(quantities) if meter.aggregation == "max" else sum(quantities, ZERO)
     return MeterTotal(meter.key, meter.name, meter.unit, used, sum(row.events for row in rows))
 
 
-def _total(part: MonthPart) -> MonthTotal:
-    return MonthTotal(
-        part.month, part.meter_id, part.quantity or ZERO, part.events, part.unbilled, part.free, part.free_events
-    )
-
-
-def _month(
-    frame: MonthFrame, totals: Sequence[MonthTotal], parts: Sequence[MonthPart], meters: Mapping[int, Meter], cost: Any
-) -> SummaryMonth:
-    mine = [part for part in parts if part.month == frame.month]
+def _month(frame: MonthFrame, parts: Sequence[MonthPart], meters: Mapping[int, Meter], cost: Any) -> SummaryMonth:
+    by_meter: dict[int, list[MonthPart]] = {}
+    for part in parts:
+        by_meter.setdefault(part.meter_id, []).append(part)
     return SummaryMonth(
         month=frame.month,
-        meters=[
-            _meter(meters[total.meter_id], total, [part for part in mine if part.meter_id == total.meter_id])
-            for total in totals
-            if total.month == frame.month
-        ],
+        meters=[_meter(meters[part.meter_id], part, by_meter[part.meter_id]) for part in parts if part.dimension == ""],
         usage_cost=[Amount(currency, cost(frame.month, amounts)) for currency, amounts in frame.costs.items()],
         plan=frame.plan,
         plan_changed=frame.plan_changed,
     )
 
 
-def _meter(meter: Meter, total: MonthTotal, parts: Sequence[MonthPart]) -> MeterMonth:
+def _meter(meter: Meter, total: MonthPart, parts: Sequence[MonthPart]) -> MeterMonth:
+    used = total.quantity or ZERO
     attempts = {part.value: part for part in parts if part.dimension == "attempt"}
     retry, rerun = attempts.get("retry"), attempts.get("rerun")
     others = sum(part.events + (part.free_events or 0) for part in attempts.values())
@@ -145,8 +134,8 @@ def _meter(meter: Meter, total: MonthTotal, parts: Sequence[MonthPart]) -> Meter
         meter=meter.key,
         name=meter.name,
         unit=meter.unit,
-        used=total.quantity,
-        billed=total.quantity - (total.unbilled or ZERO) if meter.aggregation in ADDITIVE else None,
+        used=used,
+        billed=used - (total.unbilled or ZERO) if meter.aggregation in ADDITIVE else None,
         free=total.free or ZERO,
         events=total.events,
         originals=total.events + (total.free_events or 0) - others,
@@ -174,17 +163,16 @@ def _whole_cost(_month: date, amounts: Mapping[int | None, int]) -> int:
 class _Share:
     """A user's share of a month's cost: of each meter's, by what was billed of sums and counts in the month."""
 
-    def __init__(self, org: Iterable[MonthTotal], user: Iterable[MonthTotal], meters: Mapping[int, Meter]) -> None:
-        self._org = {(row.month, row.meter_id): row.quantity - (row.unbilled or ZERO) for row in org}
-        self._user = {
-            (row.month, row.meter_id): row.quantity - (row.unbilled or ZERO)
-            for row in user
-            if meters[row.meter_id].aggregation in ADDITIVE
+    def __init__(self, parts: Iterable[MonthPart], meters: Mapping[int, Meter]) -> None:
+        self._billed = {
+            (row.dimension, row.month, row.meter_id): (row.quantity or ZERO) - (row.unbilled or ZERO)
+            for row in parts
+            if row.dimension in {"", "org"} and meters[row.meter_id].aggregation in ADDITIVE
         }
 
     def __call__(self, month: date, amounts: Mapping[int | None, int]) -> int:
         return sum(self._share(month, meter_id, amount) for meter_id, amount in amounts.items() if meter_id is not None)
 
     def _share(self, month: date, meter_id: int, amount: int) -> int:
-        mine, whole = self._user.get((month, meter_id), ZERO), self._org.get((month, meter_id), ZERO)
+        mine, whole = (self._billed.get((dimension, month, meter_id), ZERO) for dimension in ("", "org"))
         return split(amount, [mine, whole - mine])[0] if 0 < mine <= whole else 0

@@ -82,6 +82,7 @@ def quantity(value: Decimal | int, locale: str = "en") -> str:
     return formatted
 
 
+@lru_cache(maxsize=8192)
 def compact(value: Decimal | int, locale: str = "en") -> Markup:
     """Short, such as 12.3M, with the exact value as title; values below 10,000 are shown in full."""
     exact = quantity(value, locale)
@@ -101,8 +102,12 @@ def share(percentage: int, part: Decimal | int) -> str:
     return f"<1{NO_BREAK}%" if percentage == 0 and part > 0 else f"{percentage}{NO_BREAK}%"
 
 
+@lru_cache(maxsize=8192)
 def when(at: datetime, zone: str = "UTC", locale: str = "en") -> Markup:
-    """An instant in the org's time zone, with its name: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>"""
+    """An instant in the org's time zone, with its name: <time datetime="...Z">1 Dec 2026, 00:00 Europe/Berlin</time>
+
+    Kept, since a page that is looked at shows the same events again and again.
+    """
     text = _WHEN.apply(at.astimezone(ZoneInfo(zone)), _find_locale(locale))
     return _time(at, f"{text} {zone}".replace(" ", NO_BREAK, 2))
 

@@ -222,6 +222,30 @@ CREATE TABLE usage_user_months (
     CONSTRAINT ck_usage_user_months_month CHECK (extract(day FROM month) = 1)
 ) WITH (fillfactor = 70);
 
+-- The days of a month, in the org's time zone, on which an org (`subject_id` is its own id) or one of its users had any
+-- usage that counts: bit 0 is the first. The order of the key also serves the months around one.
+CREATE TABLE usage_active_months (
+    org_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    month date NOT NULL,
+    days integer NOT NULL,
+    CONSTRAINT pk_usage_active_months PRIMARY KEY (org_id, subject_id, month),
+    CONSTRAINT ck_usage_active_months_month CHECK (extract(day FROM month) = 1)
+) WITH (fillfactor = 90);
+
+-- How many orgs or users were active on a day or in a month, by how long before they were so last: `gap` days or
+-- months (usage_active_gap). So the sum of a day is who was active on it, and who was in a range of days is told by
+-- those whose gap reaches back before it.
+CREATE TABLE usage_active_counts (
+    bucket text NOT NULL,
+    starts_on date NOT NULL,
+    is_user boolean NOT NULL,
+    gap integer NOT NULL,
+    active bigint NOT NULL,
+    CONSTRAINT pk_usage_active_counts PRIMARY KEY (bucket, starts_on, is_user, gap),
+    CONSTRAINT ck_usage_active_counts_bucket CHECK (bucket IN ('day', 'month'))
+) WITH (fillfactor = 50);
+
 CREATE TABLE rollup_state (
     name text CONSTRAINT pk_rollup_state PRIMARY KEY,
     upto bigint NOT NULL,
@@ -342,13 +366,20 @@ CREATE TYPE usage_event_input AS (
 );
 
 CREATE TYPE usage_recent_row AS (
+    dimension text,
     day date,
     meter_id integer,
     aggregation text,
     value text,
     quantity numeric,
     events bigint,
-    lowered boolean
+    lowered boolean,
+    unbilled numeric,
+    free numeric,
+    free_events bigint,
+    responses numeric,
+    latency numeric,
+    sizes numeric
 );
 CREATE TYPE usage_decision AS (
     outcome text,
@@ -400,7 +431,8 @@ def downgrade() -> None:
     drop_functions(op.get_bind(), "metering")
     op.execute(
         "DROP TABLE usage_imports, rollup_values, rollup_orgs, rollup_state, usage_totals, usage_user_months,"
-        " usage_months, usage_days, refused_hours, refused_quota, refused_events, usage_uniques, usage_windows,"
+        " usage_active_counts, usage_active_months, usage_months, usage_days,"
+        " refused_hours, refused_quota, refused_events, usage_uniques, usage_windows,"
         " usage_counters, subjects, event_details, usage_events, usage_keys"
     )
     op.execute("DROP SEQUENCE usage_events_seq")

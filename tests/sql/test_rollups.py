@@ -262,7 +262,10 @@ def test_usage_series_and_usage_breakdown_are_true_wherever_the_mark_is(sql: Sql
     assert sorted(sql.rows(asked, org, *span)) == [(meter, "k", 5, 2)]
 
 
-RECENT = "SELECT * FROM usage_recent(%s, %s, %s, %s, %s, 0, %s)"
+RECENT = """
+SELECT day, meter_id, aggregation, value, quantity, events, lowered
+FROM usage_recent(%s, %s, %s, %s, %s, 0, ARRAY[%s], %s)
+"""
 
 
 @pytest.mark.parametrize(("aggregation", "figure"), [("sum", 2), ("count", 0), ("max", 3), ("unique", 0)])
@@ -273,14 +276,16 @@ def test_usage_recent_is_what_an_org_used_above_the_mark(sql: Sql, aggregation: 
     counted(sql, aggregation, 7, tx=20)
     for bucket, day in (("day", TODAY), ("month", TODAY.replace(day=1))):
         asked = (bucket, org, NOW - timedelta(days=1), NOW + timedelta(days=1))
-        assert sql.rows(RECENT, *asked, 15, "kind") == [(day, meter, aggregation, "k", figure, 2, True)]
-        assert sql.rows(RECENT, *asked, 15, "provider") == sql.rows(RECENT, *asked, 21, "kind") == []
+        for measured_too in (False, True):
+            found = sql.rows(RECENT, *asked, 15, "kind", measured_too)
+            assert found == [(day, meter, aggregation, "k", figure, 2, True)]
+        assert sql.rows(RECENT, *asked, 15, "provider", True) == sql.rows(RECENT, *asked, 21, "kind", True) == []
 
 
 def test_usage_recent_values_is_what_an_orgs_unique_meters_add_above_the_mark(sql: Sql) -> None:
     org, meter = counted(sql, "unique", 1)
     sql.event(org, meter, 1, tx=20, kind="other")
-    asked = "SELECT day, meter_id, value, added, events FROM usage_recent_values(%s, %s, %s, %s, 0, %s)"
+    asked = "SELECT day, meter_id, value, added, events FROM usage_recent_values(%s, %s, %s, %s, 0, ARRAY[%s])"
     around = (org, NOW - timedelta(days=1), NOW + timedelta(days=1))
     assert sql.rows(asked, *around, 15, "kind") == [(TODAY, meter, "other", 1, 1)]
     assert sql.rows(asked, *around, 21, "kind") == []
@@ -437,8 +442,12 @@ def test_usage_analytics_is_true_wherever_the_mark_is(sql: Sql, upto: int, bucke
         (first, meter, "k", 5, 2, None, None, None, *figures), (first, meter, "l", 0, 0, None, 4, 1, None, None, None),
     ]  # fmt: skip
     assert sql.rows(asked, bucket, org, TODAY, TODAY, "") == [(first, meter, "", 5, 2, None, 4, 1, *figures)]
-    asked = "SELECT value, free_events, sizes FROM usage_measure_series(%s, %s, %s, %s, 'kind') ORDER BY 1"
-    assert sql.rows(asked, bucket, org, TODAY, TODAY) == [("k", None, figures[2]), ("l", 1, None)]
+    asked = "SELECT dimension, value, free_events, sizes FROM usage_over_time(%s, %s, %s, %s, NULL, NULL, %s, %s)"
+    both = (bucket, org, TODAY, TODAY, ["kind", "", "provider"])
+    assert sorted(sql.rows(asked, *both, True)) == [
+        ("", "", 1, figures[2]), ("kind", "k", None, figures[2]), ("kind", "l", 1, None),
+    ]  # fmt: skip
+    assert sorted(sql.rows(asked, *both, False)) == [("", "", None, None), ("kind", "k", None, None)]
 
 
 def test_usage_reference_is_what_the_host_product_calls_it(sql: Sql) -> None:
@@ -487,17 +496,26 @@ def test_a_users_months_are_true_wherever_the_mark_is(sql: Sql, upto: int, valid
     mark(sql, upto)
     sql.rows("SELECT rollup_rebuild(%s)", [org])
     sql.rows("UPDATE rollup_orgs SET stale = %s WHERE org_id = %s", not valid, org)
-    asked = "SELECT * FROM usage_user_series(%s, %s, %s) ORDER BY 1"
-    assert sql.rows(asked, org, user, TODAY) == [
+    asked = (
+        "SELECT month, meter_id, quantity, events, unbilled, free, free_events"
+        " FROM usage_user_parts(%s, %s, %s, %s) WHERE dimension = '' ORDER BY 1"
+    )
+    assert sql.rows(asked, org, user, TODAY, TODAY) == [
         (october, meter, 7, 1, None, None, None), (november, meter, 9, 3, 4, None, None),
     ]  # fmt: skip
+    recent = "SELECT dimension, month, value, quantity, events FROM usage_recent_user(%s, %s, %s, %s, 0) ORDER BY 1, 3"
+    assert sql.rows(recent, org, user, TODAY, 15)[:3] == [
+        ("", october, "", 7, 1), ("", november, "", 4, 1), ("kind", october, "k", 7, 1),
+    ]  # fmt: skip
+    assert sql.rows(recent, org, user, TODAY, 21) == []
     asked = (
         "SELECT month, dimension, value, quantity, events FROM usage_month_parts(%s, %s, %s, %s, %s) ORDER BY 1, 2, 3"
     )
     assert sql.rows(asked, org, user, TODAY, TODAY, 9) == [
-        (november, "kind", "k", 5, 2), (november, "kind", "l", 4, 1), (november, "provider", "p", 5, 2),
+        (october, "", "", 7, 1), (november, "", "", 9, 3), (november, "kind", "k", 5, 2), (november, "kind", "l", 4, 1),
+        (november, "provider", "p", 5, 2),
     ]  # fmt: skip
-    assert sql.rows(asked, org, user, october, TODAY, 9)[0] == (october, "kind", "k", 7, 1)
+    assert sql.rows(asked, org, user, october, TODAY, 9)[1] == (october, "kind", "k", 7, 1)
     assert sql.rows(asked, org, None, TODAY, TODAY, 1) == [
         (november, "", "", 18, 4), (november, "kind", "k", 14, 3), (november, "kind", None, 4, 1),
         (november, "provider", "p", 5, 2),

@@ -23,9 +23,13 @@ Position = tuple[date, int, int, str]
 
 # Histograms of what is not given are a difference too, where they are kept by value.
 _ANALYTICS = text("""
-    WITH given AS MATERIALIZED (
-        SELECT a.* FROM usage_analytics(:span, :org, :first, :last, :dimension) a
+    WITH asked AS MATERIALIZED (
+        SELECT a.* FROM usage_over_time(
+            :span, :org, :first, :last, NULL, NULL,
+            CASE WHEN :rest THEN ARRAY['', CAST(:dimension AS text)] ELSE ARRAY[CAST(:dimension AS text)] END, true) a
         JOIN catalog_meters m ON m.id = a.meter_id AND m.key = coalesce(:meter, m.key)
+    ), given AS (
+        SELECT * FROM asked a WHERE a.dimension = :dimension
     ), named AS (
         SELECT g.day, g.meter_id, sum(g.quantity) FILTER (WHERE g.events > 0) AS quantity,
                max(g.quantity) FILTER (WHERE g.events > 0) AS peak, sum(g.events) AS events,
@@ -43,10 +47,9 @@ _ANALYTICS = text("""
                CASE WHEN :measured THEN w.responses - coalesce(n.responses, 0) END,
                CASE WHEN :measured THEN w.latency - coalesce(n.latency, 0) END,
                CASE WHEN :measured THEN w.sizes - coalesce(n.sizes, 0) END
-        FROM usage_analytics(:span, :org, :first, :last, '') w
-        JOIN catalog_meters m ON m.id = w.meter_id AND m.key = coalesce(:meter, m.key)
+        FROM asked w JOIN catalog_meters m ON m.id = w.meter_id
         LEFT JOIN named n ON n.day = w.day AND n.meter_id = w.meter_id
-        WHERE :rest AND CAST(:dimension AS text) <> ''
+        WHERE :rest AND CAST(:dimension AS text) <> '' AND w.dimension = ''
           AND (w.events > coalesce(n.events, 0) OR coalesce(w.free_events, 0) <> coalesce(n.free_events, 0))
     )
     SELECT p.day, p.meter_id, m.key AS meter, m.aggregation, p.rank, p.value,

@@ -26,18 +26,19 @@ _COLUMNS = text("""
         UNION ALL
         SELECT true, 'day', CAST(:earlier AS date), CAST(:first AS date) - 1, NULL, NULL
     ), given AS MATERIALIZED (
-        SELECT p.earlier, s.day, s.value, s.quantity, s.events
-        FROM spans p, LATERAL usage_series(p.bucket, :org, p.first, p.last, p.since, p.until, :dimension) s
-        WHERE s.meter_id = :meter AND CAST(:dimension AS text) <> '' AND (:compared OR NOT p.earlier)
+        SELECT p.earlier, s.dimension, s.day, s.value, s.quantity, s.events
+        FROM spans p, LATERAL usage_over_time(
+            p.bucket, :org, p.first, p.last, p.since, p.until,
+            CASE WHEN p.earlier AND NOT :compared THEN ARRAY[''] ELSE ARRAY['', CAST(:dimension AS text)] END, false) s
+        WHERE s.meter_id = :meter
     )
-    SELECT g.earlier, 'value' AS part, g.day, g.value, g.quantity, g.events FROM given g WHERE g.value = ANY (:values)
+    SELECT g.earlier, 'value' AS part, g.day, g.value, g.quantity, g.events FROM given g
+    WHERE g.dimension <> '' AND g.value = ANY (:values)
     UNION ALL
     SELECT g.earlier, 'others', g.day, '', sum(g.quantity), sum(g.events)::bigint FROM given g
-    WHERE g.value <> ALL (:values) GROUP BY g.earlier, g.day
+    WHERE g.dimension <> '' AND g.value <> ALL (:values) GROUP BY g.earlier, g.day
     UNION ALL
-    SELECT p.earlier, 'whole', s.day, '', s.quantity, s.events
-    FROM spans p, LATERAL usage_series(p.bucket, :org, p.first, p.last, p.since, p.until, '') s
-    WHERE s.meter_id = :meter
+    SELECT g.earlier, 'whole', g.day, '', g.quantity, g.events FROM given g WHERE g.dimension = ''
     ORDER BY earlier, day, part, value
 """)
 

@@ -100,6 +100,34 @@ class UsageUserMonth(Base):
     free_events: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class UsageActiveMonth(Base):
+    """The days of a calendar month of the org's zone on which an org or one of its users had usage that counts.
+
+    `subject_id` is the org's own id for the org itself. Bit 0 of `days` is the first.
+    """
+
+    __tablename__ = "usage_active_months"
+    __table_args__ = (CheckConstraint("extract(day FROM month) = 1", name="month"),)
+
+    org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    days: Mapped[int]
+
+
+class UsageActiveCount(Base):
+    """How many orgs or users were active on a day or in a month, by how long before they were so last."""
+
+    __tablename__ = "usage_active_counts"
+    __table_args__ = (CheckConstraint("bucket IN ('day', 'month')", name="bucket"),)
+
+    bucket: Mapped[str] = mapped_column(primary_key=True)
+    starts_on: Mapped[date] = mapped_column(primary_key=True)
+    is_user: Mapped[bool] = mapped_column(primary_key=True)
+    gap: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    active: Mapped[int] = mapped_column(BigInteger)
+
+
 class UsageTotal(Measures, Base):
     """All orgs' usage of a meter on a UTC day, for staff. For dimension `plan`, `value` is a plan version's id."""
 

@@ -16,32 +16,17 @@ from sqlalchemy.orm import Session
 MOST_VALUES = 20
 
 _SUBJECT = text("SELECT id FROM subjects WHERE org_id = :org AND label = :label")
-_ORG = text("""
-    SELECT day AS month, meter_id, quantity, events, unbilled, free, free_events
-    FROM usage_analytics('month', :org, :first, :last, '') ORDER BY month, meter_id
-""")
-_USER = text("""
-    SELECT month, meter_id, quantity, events, unbilled, free, free_events
-    FROM usage_user_series(:org, :subject, :last) ORDER BY month, meter_id
-""")
+# A user's share of a cost is told from the organisation's totals.
 _PARTS = text("""
-    SELECT month, meter_id, dimension, value, quantity, events, unbilled, free, free_events
-    FROM usage_month_parts(:org, :subject, :first, :last, :most)
-    ORDER BY month, meter_id, dimension, value IS NULL, events DESC, value
+    SELECT p.month, p.meter_id, p.dimension, p.value, p.quantity, p.events, p.unbilled, p.free, p.free_events
+    FROM (
+        SELECT month, meter_id, dimension, value, quantity, events, unbilled, free, free_events
+        FROM usage_month_parts(:org, :subject, :first, :last, :most)
+        UNION ALL
+        SELECT day, meter_id, 'org', '', quantity, events, unbilled, free, free_events
+        FROM usage_analytics('month', :org, :first, :last, '') WHERE CAST(:subject AS uuid) IS NOT NULL) p
+    ORDER BY p.month, p.meter_id, p.dimension, p.value IS NULL, p.events DESC, p.value
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class MonthTotal:
-    """Usage of a meter in a month. `unbilled` is part of the quantity, `free` is not; None for nothing."""
-
-    month: date
-    meter_id: int
-    quantity: Decimal
-    events: int
-    unbilled: Decimal | None
-    free: Decimal | None
-    free_events: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +34,7 @@ class MonthPart:
     """Usage of a meter in a month by a value of a dimension; None for the values beyond the first. '' is the total.
 
     `quantity` is None where it is not known: for maxima and distinct values of one user, and of several values.
+    `unbilled` is part of it, `free` is not; None for nothing. Dimension `org`: the total beside a user's.
     """
 
     month: date
@@ -68,29 +54,15 @@ def find_subject(session: Session, org_id: UUID, label: str) -> UUID | None:
     return found
 
 
-def list_org_months(session: Session, org_id: UUID, first: date, last: date) -> list[MonthTotal]:
-    """List an org's totals by month and meter, both months inclusive, without its parts."""
-    rows = session.execute(_ORG, {"org": org_id, "first": first, "last": last}).mappings()
-    return [MonthTotal(**row) for row in rows]
-
-
-def list_user_months(session: Session, org_id: UUID, subject_id: UUID, last: date) -> list[MonthTotal]:
-    """List a user's totals by month and meter, of all months up to `last`.
-
-    A number of distinct values is as of the latest roll-up.
-    """
-    rows = session.execute(_USER, {"org": org_id, "subject": subject_id, "last": last}).mappings()
-    return [MonthTotal(**row) for row in rows]
-
-
 def list_month_parts(
     session: Session, org_id: UUID, subject_id: UUID | None, first: date, last: date
 ) -> list[MonthPart]:
-    """List totals by month, meter and value of kind, provider, format and attempt: the 20 values with the most events.
+    """List totals by month and meter, and by value of kind, provider, format and attempt: the 20 with the most events.
 
-    Of an org also its totals.
+    A user's totals are of all months up to `last`, and a number of distinct values is as of the latest roll-up; the
+    organisation's are there too.
 
     Worked example: 3 retries that cost nothing: (November, minutes, attempt, retry, 0, 0, free 12, free_events 3).
     """
     asked = {"org": org_id, "subject": subject_id, "first": first, "last": last, "most": MOST_VALUES}
-    return [MonthPart(**row) for row in session.execute(_PARTS, asked).mappings()]
+    return [MonthPart(*row) for row in session.execute(_PARTS, asked)]

@@ -25,21 +25,30 @@ _OVERVIEW = text("""
     hours AS (
         SELECT s.day, s.value, s.quantity, s.events
         FROM usage_series('day', :org, :first, :last, :since, :until, 'hour') s WHERE s.meter_id = :meter
+    ), asked AS MATERIALIZED (
+        SELECT * FROM usage_over_time(:bucket, :org, :first, :last, NULL, NULL, ARRAY['', 'endpoint', 'user'], true)
+    ), counted AS MATERIALIZED (
+        SELECT a.dimension, a.meter_id, a.value, a.quantity, a.events FROM asked a
+        WHERE num_nonnulls(CAST(:since AS timestamptz), CAST(:until AS timestamptz)) = 0 AND a.events > 0
+        UNION ALL
+        SELECT c.dimension, c.meter_id, c.value, c.quantity, c.events
+        FROM usage_over_time(:bucket, :org, :first, :last, :since, :until, ARRAY['', 'user'], false) c
+        WHERE num_nonnulls(CAST(:since AS timestamptz), CAST(:until AS timestamptz)) > 0
     ), answers AS MATERIALIZED (
         SELECT a.value, CASE m.aggregation WHEN 'max' THEN max(a.quantity) WHEN 'unique' THEN NULL
                                            ELSE sum(a.quantity) END AS quantity,
                sum(a.events) AS events, sum(a.responses) AS responses, sum(a.latency) AS latency,
                row_number() OVER (ORDER BY sum(a.events) DESC, a.value) AS n
-        FROM usage_analytics(:bucket, :org, :first, :last, 'endpoint') a JOIN meter m ON m.id = a.meter_id
+        FROM asked a JOIN meter m ON m.id = a.meter_id WHERE a.dimension = 'endpoint'
         GROUP BY a.value, m.aggregation
     ), measured AS MATERIALIZED (
         SELECT sum(a.quantity) AS quantity, sum(a.events) AS events, sum(a.responses) AS responses,
                sum(a.latency) AS latency, sum(a.sizes) AS sizes
-        FROM usage_analytics(:bucket, :org, :first, :last, '') a WHERE a.meter_id = :meter
+        FROM asked a WHERE a.meter_id = :meter AND a.dimension = ''
     ), people AS MATERIALIZED (
         SELECT s.meter_id, s.value, sum(s.quantity) AS quantity, sum(s.events) AS events
-        FROM usage_series(:bucket, :org, :first, :last, :since, :until, 'user') s
-        JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation = ANY (:additive)
+        FROM counted s JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation = ANY (:additive)
+        WHERE s.dimension = 'user'
         GROUP BY s.meter_id, s.value
     ), ranked AS MATERIALIZED (
         SELECT u.value, row_number() OVER (ORDER BY sum(u.events) DESC, u.value) AS n, count(*) OVER () AS people
@@ -76,9 +85,8 @@ _OVERVIEW = text("""
     GROUP BY least(r.n, :most + 1), 2, 3, u.meter_id
     UNION ALL
     SELECT 'used', '', NULL, 0, s.meter_id, sum(s.quantity), sum(s.events), NULL, NULL, NULL
-    FROM usage_series(:bucket, :org, :first, :last, :since, :until, '') s
-    JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation = ANY (:additive)
-    WHERE :whole GROUP BY s.meter_id
+    FROM counted s JOIN catalog_meters m ON m.id = s.meter_id AND m.aggregation = ANY (:additive)
+    WHERE :whole AND s.dimension = '' GROUP BY s.meter_id
     ORDER BY part, events DESC, value
 """)
 

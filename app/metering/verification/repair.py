@@ -15,7 +15,9 @@ from app.metering.verification.verify import UsageDifference
 from app.subscriptions import periods
 
 COUNTED = {"counters", "unique values"}
-ROLLED = {"days", "months", "values by day", "parts of days", "parts of months", "months by user"}
+ROLLED = {"days", "months", "values by day", "parts of days", "parts of months", "months by user", "active days"}
+TOTALED = {"totals", "parts of totals", "days", "parts of days", "active days", "active counts"}
+"""After a difference in these, the totals for staff are rebuilt."""
 
 _LOCK = text("SELECT pg_advisory_xact_lock(rollup_lock_key())")
 _REBUILD = text("SELECT rollup_rebuild(ARRAY[CAST(:org AS uuid)])")

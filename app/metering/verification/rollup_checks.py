@@ -64,6 +64,25 @@ _USERS = text("""
     FULL JOIN usage_user_figures(:orgs, :upto, :floor) f USING (org_id, subject_id, month, meter_id, dimension, value)
     JOIN (SELECT id, key FROM catalog_meters) m ON m.id = meter_id
 """)
+_ACTIVE = text("""
+    SELECT org_id, format('month of %s, %s', month, CASE subject_id WHEN org_id THEN 'organisation'
+                                                                    ELSE 'user ' || subject_id END) AS what,
+           format('days %s', k.days::bit(31)) AS kept, format('days %s', f.days::bit(31)) AS counted,
+           k.org_id IS NOT NULL AS is_kept, f.org_id IS NOT NULL AS is_counted,
+           coalesce(k.days, 0) <> coalesce(f.days, 0) AS differs
+    FROM (SELECT * FROM usage_active_months WHERE org_id = ANY (:orgs)) k
+    FULL JOIN usage_active_figures(:orgs, :upto, :floor) f USING (org_id, subject_id, month)
+""")
+# From what is kept of each org, which the check before this one compares with the events.
+_ACTIVE_COUNTS = text("""
+    SELECT CAST(NULL AS uuid) AS org_id,
+           format('%s %s, %s, active %s before', bucket, starts_on,
+                  CASE WHEN is_user THEN 'users' ELSE 'organisations' END, gap) AS what,
+           'number ' || c.active AS kept, 'number ' || f.active AS counted,
+           c.bucket IS NOT NULL AS is_kept, f.bucket IS NOT NULL AS is_counted,
+           coalesce(c.active, 0) <> coalesce(f.active, 0) AS differs
+    FROM usage_active_counts c FULL JOIN rollup_active_counts(NULL) f USING (bucket, starts_on, is_user, gap)
+""")
 # Parts and histograms of days, months and totals.
 _PARTS = """
     SELECT {org} AS org_id, format('%s, {bucket}%s %s %s', m.key, day, dimension, value) AS what,
@@ -109,6 +128,6 @@ _PARTS_OF_MONTHS = _parts(
 _PARTS_OF_TOTALS = _parts("", "usage_totals", "usage_total_measures(:upto, :floor)", key="", org="CAST(NULL AS uuid)")
 ROLLED = {
     "days": _DAYS, "months": _MONTHS, "values by day": _VALUES, "parts of days": _PARTS_OF_DAYS,
-    "parts of months": _PARTS_OF_MONTHS, "months by user": _USERS,
+    "parts of months": _PARTS_OF_MONTHS, "months by user": _USERS, "active days": _ACTIVE,
 }  # fmt: skip
-TOTALS = {"totals": _TOTALS, "parts of totals": _PARTS_OF_TOTALS}
+TOTALS = {"totals": _TOTALS, "parts of totals": _PARTS_OF_TOTALS, "active counts": _ACTIVE_COUNTS}

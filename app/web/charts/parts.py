@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+_HUNDREDTH = Decimal("0.01")
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -54,4 +56,4 @@ def nice_scale(top: Decimal, steps: int = 4) -> list[Decimal]:
 
 def two(value: Decimal) -> Decimal:
     """A position: two decimals."""
-    return value.quantize(Decimal("0.01"))
+    return value.quantize(_HUNDREDTH)

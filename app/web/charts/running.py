@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from app.web.charts.parts import AxisLabel, Tick, nice_scale, two
 from app.web.filters import compact
 
-_HUNDRED = Decimal(100)
+_ZERO, _HUNDRED = Decimal(0), Decimal(100)
 _MICROSECOND = timedelta(microseconds=1)
 _EDGE, _TOP, _MIDDLE, _RIGHT = Decimal(3), Decimal(12), Decimal(50), Decimal(75)
 _TALLEST = 2
@@ -56,7 +57,7 @@ class RunningChart:
     meeting: Note | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plot:
     """The plot: [start, end) across, 0 to `top` upwards."""
 
@@ -64,10 +65,14 @@ class Plot:
     end: datetime
     top: Decimal
 
+    @cached_property
+    def _length(self) -> Decimal:
+        return Decimal((self.end - self.start) // _MICROSECOND)
+
     def x(self, at: datetime) -> Decimal:
         """Where an instant is; inside the plot."""
-        gone = Decimal((at - self.start) // _MICROSECOND) / Decimal((self.end - self.start) // _MICROSECOND)
-        return two(max(Decimal(0), min(_HUNDRED, gone * 100)))
+        gone = Decimal((at - self.start) // _MICROSECOND) / self._length
+        return two(max(_ZERO, min(_HUNDRED, gone * 100)))
 
     def y(self, value: Decimal) -> Decimal:
         """Where a total is; what is above the plot is at its top."""

@@ -67,6 +67,10 @@ DAMAGE = {
         "UPDATE usage_user_months SET events = 9 WHERE org_id = %s",
         "DELETE FROM usage_user_months WHERE org_id = %s",
     ],
+    "active days": [
+        "UPDATE usage_active_months SET days = days | 1 WHERE org_id = %s",
+        "DELETE FROM usage_active_months WHERE org_id = %s",
+    ],
     "windows": ["UPDATE usage_windows SET used = used + 1 WHERE org_id = %s"],
 }
 

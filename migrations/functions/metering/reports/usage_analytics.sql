@@ -4,8 +4,7 @@ CREATE OR REPLACE FUNCTION usage_analytics(bucket text, org uuid, first date, la
 RETURNS TABLE (day date, meter_id integer, value text, quantity numeric, events bigint, unbilled numeric, free numeric,
                free_events bigint, responses numeric, latency numeric, sizes numeric)
 LANGUAGE sql STABLE AS $$
-    SELECT day, meter_id, value, coalesce(s.quantity, 0), coalesce(s.events, 0), m.unbilled, m.free, m.free_events,
-           m.responses, m.latency, m.sizes
-    FROM usage_series(bucket, org, first, last, NULL, NULL, wanted) s
-    FULL JOIN usage_measure_series(bucket, org, first, last, wanted) m USING (day, meter_id, value)
+    SELECT t.day, t.meter_id, t.value, t.quantity, t.events, t.unbilled, t.free, t.free_events, t.responses, t.latency,
+           t.sizes
+    FROM usage_over_time(bucket, org, first, last, NULL, NULL, ARRAY[wanted], true) t
 $$;

@@ -14,6 +14,9 @@ DECLARE
     peaks integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'max');
     uniques integer[] := ARRAY(SELECT m.id FROM catalog_meters m WHERE m.aggregation = 'unique');
     folded bigint;
+    orgs uuid[];
+    subjects uuid[];
+    days date[];
 BEGIN
     WITH events AS NOT MATERIALIZED (
         SELECT r.org_id, r.meter_id, r.aggregation, r.local_at::date AS day, usage_hour(r.aggregation, r.local_at) AS hour,
@@ -141,6 +144,12 @@ BEGIN
             responses = usage_added(r.responses, excluded.responses),
             latency = usage_added(r.latency, excluded.latency), sizes = usage_added(r.sizes, excluded.sizes)
     )
-    SELECT coalesce(sum(f.events), 0) INTO folded FROM figures f WHERE f.org_id IS NULL AND f.dimension = '';
+    SELECT coalesce(sum(f.events) FILTER (WHERE f.org_id IS NULL), 0), array_agg(f.org_id) FILTER (WHERE f.is_seen),
+           array_agg(CASE f.dimension WHEN 'user' THEN f.value::uuid ELSE f.org_id END) FILTER (WHERE f.is_seen),
+           array_agg(f.day) FILTER (WHERE f.is_seen)
+    INTO folded, orgs, subjects, days
+    FROM (SELECT f.*, f.org_id IS NOT NULL AND f.events > 0 AS is_seen FROM figures f
+          WHERE f.dimension = '' OR f.dimension = 'user') f;
+    PERFORM rollup_add_active(orgs, subjects, days);
     RETURN folded;
 END $$;

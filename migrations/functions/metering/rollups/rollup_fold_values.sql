@@ -2,7 +2,11 @@
 -- staff is a sum over orgs, by days in their own time zones, and has no row per plan.
 CREATE OR REPLACE FUNCTION rollup_fold_values(state rollup_state, upto bigint) RETURNS bigint
 LANGUAGE plpgsql SET enable_nestloop = off SET work_mem = '64MB' AS $$
-DECLARE folded bigint;
+DECLARE
+    folded bigint;
+    orgs uuid[];
+    subjects uuid[];
+    active_on date[];
 BEGIN
     WITH changes AS MATERIALIZED (
         SELECT * FROM rollup_value_changes(NULL, '-infinity', 'infinity', state.upto, upto, state.floor_seq)
@@ -39,6 +43,10 @@ BEGIN
         ON CONFLICT (day, dimension, meter_id, value)
         DO UPDATE SET quantity = r.quantity + excluded.quantity, events = r.events + excluded.events
     )
-    SELECT coalesce(sum(d.events), 0) INTO folded FROM days d WHERE d.dimension = '';
+    SELECT coalesce(sum(d.events) FILTER (WHERE d.dimension = ''), 0), array_agg(d.org_id),
+           array_agg(CASE d.dimension WHEN 'user' THEN d.value::uuid ELSE d.org_id END), array_agg(d.day)
+    INTO folded, orgs, subjects, active_on
+    FROM days d WHERE d.dimension = '' OR d.dimension = 'user';
+    PERFORM rollup_add_active(orgs, subjects, active_on);
     RETURN folded;
 END $$;

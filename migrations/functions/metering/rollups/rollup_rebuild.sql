@@ -4,6 +4,7 @@ DECLARE state rollup_state;
 BEGIN
     SELECT * INTO state FROM rollup_state WHERE name = 'orgs';
     PERFORM rollup_add_unique_totals(orgs, -1);
+    PERFORM rollup_add_active_counts(orgs, -1);
     INSERT INTO rollup_orgs (org_id, time_zone, stale)
     SELECT o.id, o.time_zone, false FROM accounts_orgs o WHERE o.id = ANY (orgs)
     ON CONFLICT (org_id) DO UPDATE SET time_zone = excluded.time_zone, stale = false;
@@ -11,6 +12,7 @@ BEGIN
     DELETE FROM usage_days d WHERE d.org_id = ANY (orgs);
     DELETE FROM usage_months m WHERE m.org_id = ANY (orgs);
     DELETE FROM usage_user_months u WHERE u.org_id = ANY (orgs);
+    DELETE FROM usage_active_months a WHERE a.org_id = ANY (orgs);
     INSERT INTO usage_days (org_id, day, meter_id, dimension, value, quantity, events)
     SELECT * FROM usage_figures('day', orgs, NULL, '-infinity', 'infinity', state.upto, state.floor_seq);
     INSERT INTO usage_months (org_id, month, meter_id, dimension, value, quantity, events)
@@ -36,5 +38,8 @@ BEGIN
     SELECT * FROM usage_user_figures(orgs, state.upto, state.floor_seq);
     INSERT INTO rollup_values (org_id, meter_id, value_hash, day, standing)
     SELECT * FROM rollup_value_figures(orgs, state.upto, state.floor_seq) ORDER BY 1, 2, 3, 4;
+    INSERT INTO usage_active_months (org_id, subject_id, month, days)
+    SELECT * FROM usage_active_figures(orgs, state.upto, state.floor_seq) ORDER BY 1, 2, 3;
     PERFORM rollup_add_unique_totals(orgs, 1);
+    PERFORM rollup_add_active_counts(orgs, 1);
 END $$;

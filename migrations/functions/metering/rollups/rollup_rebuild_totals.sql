@@ -1,4 +1,5 @@
--- Rebuilds the totals for staff from the events below the watermark. The caller must hold the lock of rollup_lock_key.
+-- Rebuilds the totals for staff from the events below the watermark, and who was active from what is kept of each org.
+-- The caller must hold the lock of rollup_lock_key.
 CREATE OR REPLACE FUNCTION rollup_rebuild_totals() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE state rollup_state;
 BEGIN
@@ -15,6 +16,8 @@ BEGIN
     ON CONFLICT (day, dimension, meter_id, value)
     DO UPDATE SET unbilled = excluded.unbilled, free = excluded.free, free_events = excluded.free_events,
         responses = excluded.responses, latency = excluded.latency, sizes = excluded.sizes;
+    DELETE FROM usage_active_counts;
+    PERFORM rollup_add_active_counts(NULL, 1);
     UPDATE rollup_state SET cluster = state.cluster, upto = state.upto, floor_seq = state.floor_seq
     WHERE name = 'totals';
 END $$;
