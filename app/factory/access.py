@@ -107,10 +107,13 @@ ACCESS: dict[str, Rule] = {
     "statement.pdf_file": VIEWER,
     "find.index": VIEWER,
     "invoices_api.explain_line": key("billing:read"),
+    "invoices_api.export_focus": key("billing:read"),
     "invoices_api.list_invoices": key("billing:read"),
     "invoices_api.list_late": key("billing:read"),
     "invoices_api.list_line_events": key("billing:read"),  # and usage:read
     "invoices_api.show_invoice": key("billing:read"),
+    "invoices.focus_invoice": VIEWER,
+    "invoices.focus_month": VIEWER,
     "invoices.invoice": VIEWER,
     "invoices.invoice_pdf": VIEWER,
     "invoices.issued_pdf": VIEWER,
