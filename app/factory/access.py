@@ -28,6 +28,7 @@ ACCESS: dict[str, Rule] = {
     "accounts.create_client": MEMBER,
     "accounts.create_key": ADMIN.fresh("accounts.new_key"),
     "accounts.delete_client": MEMBER,
+    "accounts.restore_client": MEMBER,
     "accounts.end_other_sessions": SIGNED_IN,
     "accounts.end_session": SIGNED_IN,
     "accounts.invitation": PUBLIC,
