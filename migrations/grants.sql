@@ -12,7 +12,7 @@ DECLARE
   -- rows that end with what they stand for; both roles delete them
   transient CONSTANT text[] := ARRAY['attempts', 'idempotency_keys', 'memberships', 'org_notes', 'org_terms',
     'plans_in_force', 'refused_events', 'refused_hours', 'refused_quota', 'sessions',
-    'usage_counters', 'usage_periods', 'usage_uniques', 'usage_windows'];
+    'stripe_prices', 'usage_counters', 'usage_periods', 'usage_uniques', 'usage_windows'];
   -- the queue's, and what is computed again from the events: only the worker deletes them
   rebuilt CONSTANT text[] := ARRAY['procrastinate_events', 'procrastinate_jobs', 'procrastinate_periodic_defers',
     'procrastinate_workers', 'rehearsals', 'rollup_values', 'usage_days', 'usage_months', 'usage_totals',

@@ -31,7 +31,6 @@ from tests.today import NOON, FixedClock
 pytest_plugins = (
     "tests.standin",  # the stand-in for Stripe, and the count of its checked messages
     "tests.scenario.fixtures",
-    "tests.support.granted",  # what the app updates, it may
     "tests.support.left_open",  # no test leaves a transaction open
     "tests.support.matrices",  # which pages of the matrices a run looked at
     "tests.support.order",

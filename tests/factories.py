@@ -31,6 +31,7 @@ from app.settings import PROJECT
 from app.subscriptions.service import assign_plan
 from app.web.runtime import business_now, runtime, wall_now
 from tests.pages import Browser
+from tests.support.roles import BY_HAND
 
 PASSWORD = "seven purple walruses"
 ALL_SCOPES = ("usage:write", "usage:read", "billing:read", "billing:write")
@@ -243,6 +244,7 @@ def subscribe(session: Session, org: Org, plan: MadePlan, *, interval: str = "mo
 
 def allow_any_change(session: Session) -> None:
     """For the rest of its transaction, let it bring rows into a state that no act of the product brings them into."""
+    session.execute(BY_HAND)
     session.execute(sa.text("SET LOCAL session_replication_role = replica"))
 
 

@@ -20,6 +20,7 @@ from app.kit.actor import SYSTEM
 from app.kit.errors import DomainError, InvalidRequest
 from app.web.runtime import runtime
 from tests.factories import bearer, make_key, make_member, make_org, signed_in
+from tests.support.roles import BY_HAND
 from tests.today import FixedClock
 
 
@@ -173,6 +174,7 @@ def test_an_org_key_cannot_have_a_staff_scope(session: Session) -> None:
     with pytest.raises(InvalidRequest):
         make_key(session, org, scopes=["usage:read", "admin:read"])
     key = row_of(session, make_key(session, org))
+    session.execute(BY_HAND)
     with pytest.raises(IntegrityError):
         session.execute(text("UPDATE api_keys SET scopes = '{admin:write}' WHERE id = :id"), {"id": key.id})
     session.rollback()

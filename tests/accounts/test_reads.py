@@ -14,6 +14,7 @@ from app.accounts.reads import EXPORTED_BILLING, EXPORTED_USAGE, VIEWED, RecentR
 from app.audit.queries import Entry, list_entries
 from tests.factories import have_default_plan
 from tests.scenario import Org, Scenario
+from tests.support.roles import BY_HAND
 from tests.today import FixedClock
 
 
@@ -82,6 +83,7 @@ def test_an_export_is_audited(scenario: Scenario, path: str, action: str) -> Non
 def count_waiting(scenario: Scenario) -> int:
     """How many statements wait for a lock."""
     scenario.session.rollback()
+    scenario.session.execute(BY_HAND)
     asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     return int(scenario.session.execute(text(asked)).scalar_one())
 

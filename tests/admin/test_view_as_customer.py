@@ -29,6 +29,7 @@ from tests.admin.test_pages import press, read
 from tests.pages import send
 from tests.scenario import Org, Scenario
 from tests.scenario.mirrors import payer
+from tests.support.roles import BY_HAND
 
 LEAVING = {"accounts.stop_viewing", "accounts.sign_out"}
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|CALL|TRUNCATE)\b", re.IGNORECASE)
@@ -70,6 +71,7 @@ def acts(org: Org) -> list[tuple[str, Any]]:
 def later(scenario: Scenario, by: timedelta) -> None:
     """Age the open views: the wall clock of tests stands still."""
     scenario.session.rollback()
+    scenario.session.execute(BY_HAND)
     scenario.session.execute(
         text("UPDATE org_views SET ends_at = ends_at - :by, opened_at = opened_at - :by"), {"by": by}
     )

@@ -7,11 +7,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from app.kit.actor import Actor
+from tests.support.roles import as_app
 
 
 @pytest.fixture(scope="session")
 def sessions(database):
-    engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=10)
+    engine = create_engine(as_app(database).replace("postgresql://", "postgresql+psycopg://", 1), pool_size=10)
     yield sessionmaker(engine)
     engine.dispose()
 

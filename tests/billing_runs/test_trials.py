@@ -13,6 +13,7 @@ from tests.billing_runs.test_close import invoices, lines, renewals, run
 from tests.payments.plan_changes.test_confirm import confirm, quoted
 from tests.scenario import Scenario
 from tests.scenario.org import Org
+from tests.support.roles import BY_HAND
 
 PRO = ("USD", "49.00", "490.00")
 CENT = 'model = "per_unit"\nunit_amount = "0.01"'
@@ -20,6 +21,7 @@ CENT = 'model = "per_unit"\nunit_amount = "0.01"'
 
 @pytest.fixture(autouse=True)
 def nobody_has_had_one(scenario: Scenario) -> None:
+    scenario.session.execute(BY_HAND)
     scenario.session.execute(text("TRUNCATE trial_uses"))
     scenario.session.commit()
 

@@ -23,6 +23,7 @@ from app.metering.rollups.fold import FoldStep, fold_rollups
 from app.metering.schemas import ABSENT, Event
 from app.metering.verification import verify
 from tests.metering.world import METERS, MONTHS, NOW, World
+from tests.support.roles import as_app
 
 FIRST, LAST = date(2026, 9, 1), date(2026, 12, 31)
 
@@ -35,7 +36,7 @@ class Books(World):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.engine = create_engine(self.url.replace("postgresql://", "postgresql+psycopg://", 1))
+        self.engine = create_engine(as_app(self.url).replace("postgresql://", "postgresql+psycopg://", 1))
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

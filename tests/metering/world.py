@@ -103,6 +103,11 @@ class World:
             done = connection.execute(statement, arguments)
             return done.fetchall() if done.description else []
 
+    def by_hand(self, statement: str, arguments: tuple[Any, ...] = ()) -> None:
+        """What no running process may: as the superuser."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement, arguments)
+
     def used(self, org_id: UUID, meter: str = "t_sum", period: datetime = MONTHS[2]) -> Decimal:
         rows = self.run(
             "SELECT c.used FROM usage_counters c JOIN meters m ON m.id = c.meter_id"

@@ -18,6 +18,7 @@ from app.payments.checkout.open_checkout import open_card_setup
 from app.payments.checkout.request import AlreadyPaid
 from tests.factories import MadePlan
 from tests.scenario import Org, Scenario
+from tests.support.roles import BY_HAND
 
 Restart = Callable[[], None]
 LISTS = {"/v1/customers", "/v1/subscriptions"}
@@ -176,9 +177,10 @@ def test_a_customer_that_was_deleted_meanwhile_gives_way_to_the_one_made_since(
 def test_a_payment_page_that_is_not_known_here_can_no_longer_be_paid(scenario: Scenario, restart: Restart) -> None:
     org = scenario.org().at_checkout()
     lost = org.opened[-1]
+    scenario.session.execute(BY_HAND)
     for table in ("billing_records", "checkouts"):
-        org.session.execute(text(f"DELETE FROM {table} WHERE org_id = :org"), {"org": org.id})
-        scenario.session.commit()
+        scenario.session.execute(text(f"DELETE FROM {table} WHERE org_id = :org"), {"org": org.id})
+    scenario.session.commit()
     restart()
     assert org.opens(org.plan).url != lost.url
     assert [each["status"] for each in scenario.sessions()] == ["open", "expired"]

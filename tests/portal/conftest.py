@@ -18,6 +18,7 @@ from tests.scenario import Scenario
 from tests.scenario.fixtures import begin
 from tests.standin import StandIn
 from tests.support.installation import opened
+from tests.support.roles import BY_HAND
 from tests.today import WRITTEN, FixedClock
 
 OPENING = utc("2026-11-01 00:00")
@@ -82,6 +83,7 @@ def paid(request: pytest.FixtureRequest, paid_app: Flask, clock: FixedClock) -> 
     """The same with payments on, in a fresh world of Stripe's."""
     with paid_app.app_context():
         with db.engine.begin() as connection:
+            connection.execute(BY_HAND)
             connection.execute(text("TRUNCATE stripe_prices CASCADE"))
         yield begin(request, paid_app, db.session(), clock, OPENING)
         db.session.remove()

@@ -114,8 +114,11 @@ def test_the_doctor_names_subscriptions_whose_price_matches_no_plan(scenario: Sc
 
 
 def test_a_superuser_is_no_web_role_in_production(scenario: Scenario) -> None:
-    settings = replace(scenario.app.extensions["tollkeeper"].settings, sandbox=False)
-    found = {each.name: each for each in run_checks(settings)}
+    settings = scenario.app.extensions["tollkeeper"].settings
+    found = {
+        each.name: each
+        for each in run_checks(replace(settings, sandbox=False, database_url=settings.owner_database_url))
+    }
     assert (found["privileges"].status, found["privileges"].detail) == ("failed", "postgres is a superuser")
     assert found["mail"].status == "failed"
 

@@ -14,6 +14,8 @@ import pytest
 from sandbox.postgres import server as postgres
 from tests.metering.conftest import world
 from tests.races import closer
+from tests.support import roles
+from tests.support.database import run_as_admin
 
 __all__ = ["world"]
 
@@ -31,6 +33,7 @@ def own_server() -> Iterator[Path]:
     """A cluster of this test's own, below a folder that every user may enter."""
     data = Path("/tmp") / f"tollkeeper-kill-{uuid4().hex[:8]}" / "postgres"
     postgres.start(data)
+    run_as_admin(data, postgres.ROLES.read_text(encoding="utf-8"), roles.CREATE)
     yield data
     postgres.stop(data)
     shutil.rmtree(data.parent, ignore_errors=True)

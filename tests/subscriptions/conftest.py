@@ -23,6 +23,7 @@ from app.kit.postgres.pool import HotPool
 from app.web.database import db as web_db
 from app.web.runtime import Runtime
 from tests.support.database import own_database
+from tests.support.roles import as_app
 from tests.support.settings import make_settings
 from tests.today import FixedClock
 
@@ -93,7 +94,7 @@ meters.calls = { allowance = "unlimited" }
 def engine(server: Path) -> Iterator[Engine]:
     """A migrated database with this room's catalogue."""
     with own_database(server, "subscriptions") as url:
-        made = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_size=20)
+        made = create_engine(as_app(url).replace("postgresql://", "postgresql+psycopg://", 1), pool_size=20)
         with Session(made) as session:
             apply_catalog(session, read_catalog(CATALOG, "x.toml"), actor=SYSTEM, now=NOW)
             session.commit()

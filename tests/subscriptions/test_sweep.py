@@ -9,6 +9,7 @@ from app.kit.actor import SYSTEM
 from app.subscriptions import queries, service, tasks
 from tests.scenario.followed import tiles
 from tests.subscriptions.conftest import NOW
+from tests.support.roles import BY_HAND
 
 
 def test_a_new_org_has_its_period_and_two_ahead_after_the_sweep(worker, db, make_org):
@@ -50,11 +51,13 @@ def test_a_change_of_zone_reaches_the_periods(worker, db, make_org):
 
 def test_an_org_that_fails_stops_none_of_the_others(worker, db, make_org):
     broken, org = make_org(), make_org()
+    db.execute(BY_HAND)
     db.execute(text("ALTER TABLE usage_periods ADD CONSTRAINT ck_test CHECK (org_id <> '" + str(broken) + "')"))
     db.commit()
     tasks.open_periods()
     assert len(tiles(db, org)) == 3
     assert queries.find_current_period(db, broken, NOW) is None
+    db.execute(BY_HAND)
     db.execute(text("ALTER TABLE usage_periods DROP CONSTRAINT ck_test"))
     db.commit()
     tasks.open_periods()

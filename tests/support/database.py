@@ -19,6 +19,7 @@ from app.settings import PROJECT
 from app.web.database import db
 from app.web.runtime import Runtime
 from sandbox.postgres import server as postgres
+from tests.support import roles
 from tests.support.settings import make_settings
 from tests.today import NOON, WRITTEN, FixedClock
 
@@ -69,6 +70,7 @@ def build_template(server: Path, name: str) -> None:
     with psycopg.connect(postgres.url(server, "postgres"), autocommit=True) as connection:
         if connection.execute(exists, (name,)).fetchone():
             return
+    run_as_admin(server, postgres.ROLES.read_text(encoding="utf-8"), roles.CREATE)
     run_as_admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
     with migrator(postgres.url(server, name)).app_context():
         upgrade()  # makes the partitions around the real day
@@ -99,7 +101,8 @@ def run_as_admin(server: Path, *statements: str) -> None:
 def template_digest() -> str:
     """Names the template that today's migrations build."""
     files = sorted(path for path in (PROJECT / "migrations").rglob("*") if path.suffix in {".py", ".sql"})
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    made_of = [*(path.read_bytes() for path in files), roles.CREATE.encode()]
+    digest = hashlib.sha256(b"".join(made_of)).hexdigest()[:12]
     return f"{digest}_{NOON:%Y%m}"  # the partitions are the month's
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from app.settings import PROJECT, Settings
+from tests.support.roles import as_app
 
 
 def make_settings(database: str, **changed: object) -> Settings:
@@ -16,9 +17,9 @@ def make_settings(database: str, **changed: object) -> Settings:
         "key_pepper": "test-key-pepper-test-key-pepper-test-pepper",
         "base_url": "http://localhost",
         "seller_name": "Toll Ltd",
-        "database_url": database,
+        "database_url": as_app(database),
         "owner_database_url": database,
-        "worker_database_url": database,
+        "worker_database_url": as_app(database),
         "instance": instance,
         "metrics_token": "test-metrics-token",
         "key_memory": timedelta(seconds=0.5),

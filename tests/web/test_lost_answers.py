@@ -123,6 +123,7 @@ def test_an_event_that_meets_a_lock_is_refused_as_busy(
 def end_itself(pool: HotPool, *_: object) -> None:
     """The connection that was to keep them breaks."""
     with pool.connection() as connection:
+        connection.execute("SET ROLE NONE")
         connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 

@@ -21,6 +21,7 @@ from app.web.database import db
 from tests.factories import make_member, make_org, make_plan, unique
 from tests.scenario.followed import Follower, facts, over
 from tests.support.copy import copy
+from tests.support.roles import BY_HAND
 from tests.today import NOON
 
 DAY = timedelta(days=1)
@@ -194,6 +195,7 @@ def test_two_workers_that_sweep_at_once_write_each_mail_once(payer, clock, app):
 def test_one_that_fails_stops_none_of_the_others(payer, clock, session):
     schedule.open_dunning(session, payer.theirs, NOON)
     session.commit()
+    session.execute(BY_HAND)
     session.execute(
         text(f"ALTER TABLE dunnings ADD CONSTRAINT ck_test CHECK (org_id <> '{payer.org_id}' OR mails = 0)")
     )
@@ -201,6 +203,7 @@ def test_one_that_fails_stops_none_of_the_others(payer, clock, session):
     try:
         assert swept(payer, clock, 0) == []
     finally:
+        session.execute(BY_HAND)
         session.execute(text("ALTER TABLE dunnings DROP CONSTRAINT ck_test"))
         session.commit()
     assert swept(payer, clock, 0) == ["payment_failed"]

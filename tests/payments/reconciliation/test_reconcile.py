@@ -31,6 +31,7 @@ from tests.scenario import Org, Scenario
 from tests.standin import StandIn
 from tests.support.database import own_database
 from tests.support.installation import app_on
+from tests.support.roles import BY_HAND
 
 MIRRORS = "TRUNCATE stripe_customers, checkouts, billing_records, stripe_inbox, stripe_cursors CASCADE"
 
@@ -45,6 +46,7 @@ def app(server: Path, clocks: Clocks, stripe_server: StandIn) -> Iterator[Flask]
 @pytest.fixture(autouse=True)
 def alone(scenario: Scenario) -> None:
     """A run compares all customers there are with this test's world at Stripe."""
+    scenario.session.execute(BY_HAND)
     scenario.session.execute(text(MIRRORS))
     scenario.session.commit()
 
@@ -223,6 +225,7 @@ def test_a_difference_of_an_invoice_and_of_its_record_is_named_and_repaired(scen
 
 def test_what_is_missing_here_is_made(scenario: Scenario) -> None:
     org = paying(scenario)
+    scenario.session.execute(BY_HAND)
     scenario.session.execute(text("DELETE FROM stripe_invoices WHERE org_id = :org"), {"org": org.id})
     scenario.session.commit()
     assert named(reconcile_everything(), "invoice") == {"existence": ("missing", "paid", True)}

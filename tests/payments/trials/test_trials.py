@@ -16,6 +16,7 @@ from tests.payments.plan_changes.test_confirm import confirm, quoted
 from tests.scenario import Scenario
 from tests.scenario.buying import DECLINES
 from tests.scenario.org import Org
+from tests.support.roles import BY_HAND
 
 MASTERCARD = "5555555555554444"
 PRO = ("USD", "49.00", "490.00")
@@ -23,6 +24,7 @@ PRO = ("USD", "49.00", "490.00")
 
 @pytest.fixture(autouse=True)
 def nobody_has_had_one(scenario: Scenario) -> None:
+    scenario.session.execute(BY_HAND)
     scenario.session.execute(text("TRUNCATE trial_uses"))
     scenario.session.commit()
 

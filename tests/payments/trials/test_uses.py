@@ -16,11 +16,13 @@ from app.payments.trials.models import TrialUse
 from app.payments.trials.uses import claim_trial, may_try
 from app.web.database import db, transaction
 from tests import factories
+from tests.support.roles import BY_HAND
 from tests.today import NOON
 
 
 @pytest.fixture(autouse=True)
 def nobody_has_had_one(session: Session) -> None:
+    session.execute(BY_HAND)
     session.execute(text("TRUNCATE trial_uses"))
     session.commit()
 

@@ -12,12 +12,14 @@ from tests.factories import MadePlan
 from tests.pages import text_of
 from tests.scenario import Scenario
 from tests.scenario.org import Org
+from tests.support.roles import BY_HAND
 
 PRO = ("USD", "49.00", "490.00")
 
 
 @pytest.fixture
 def plan(paid: Scenario) -> MadePlan:
+    paid.session.execute(BY_HAND)
     paid.session.execute(text("TRUNCATE trial_uses"))
     paid.session.commit()
     return paid.plan(policy="charge", allowance=100, sold=PRO, said="trial_days = 14")
