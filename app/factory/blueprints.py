@@ -19,8 +19,8 @@ from app.portal.billing.views import billing
 from app.portal.dashboard.views import pages as portal_pages
 from app.portal.docs.views import docs as docs_pages
 from app.portal.find.views import find as find_pages
-from app.portal.invoices.api import api as invoices_api
-from app.portal.invoices.contract.views import invoices as invoice_pages
+from app.portal.invoices.focus.api import api as invoices_api
+from app.portal.invoices.focus.pages import invoices as invoice_pages
 from app.portal.plans.api import api as plans_api
 from app.portal.plans.views import plans as plan_pages
 from app.portal.proof.api import api as portal_api

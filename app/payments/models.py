@@ -152,7 +152,8 @@ class StripeInvoice(Base):
     """The mirror of an invoice; amounts in minor units. `included_tax` is the part of `tax` that is within the lines'
     amounts, the rest was added to them. `due_at` is set if it is to be paid by hand.
 
-    `lines` are Stripe's, before discounts and tax: description, amount, discount, start, end, and the id of our `line`.
+    `lines` are Stripe's, before discounts and tax: description, amount, discount, start, end, the id of our `line`, and
+    that of the `price`.
     `payments` are those that came: id, amount, at, transaction. `uncollectible_at` stays when it is paid after all.
     """
 

@@ -137,6 +137,13 @@ def find_price(session: Session, price_id: str) -> StripePrice | None:
     return session.get(StripePrice, price_id)
 
 
+def find_prices(session: Session, ids: Collection[str]) -> dict[str, StripePrice]:
+    """Find pushed prices by their Stripe ids."""
+    if not ids:
+        return {}
+    return {price.id: price for price in session.scalars(select(StripePrice).where(StripePrice.id.in_(ids)))}
+
+
 def find_own_terms(session: Session, billed: StripeSubscription | RemoteSubscription) -> str | None:
     """Say in what a subscription is not billed as one of our plans; None: it is, or it has ended.
 

@@ -13,7 +13,7 @@ from app.stripe_gateway.types import RemoteDiscount
 class RemoteLine:
     """A line of an invoice, before discounts and tax; `own_id` is our line's, where it is of one.
 
-    `discount` is what the invoice's discounts take off it.
+    `discount` is what the invoice's discounts take off it. `price_id` names its price, where it has one of a product.
     """
 
     description: str
@@ -22,6 +22,7 @@ class RemoteLine:
     period_end: datetime
     own_id: UUID | None
     discount: int = 0
+    price_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

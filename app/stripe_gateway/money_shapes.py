@@ -74,7 +74,15 @@ def parse_line(raw: Raw) -> RemoteLine:
             sum(reading.whole(each, "amount") for each in reading.objects(raw, "discount_amounts")),
             reading.currency(raw),
         ),
+        price_id=_find_price(raw),
     )
+
+
+def _find_price(raw: Raw) -> str | None:
+    """The id of the price that a line names; an amount without a product has none."""
+    details = (raw.get("pricing") or {}).get("price_details") or {}
+    named = details.get("price")
+    return reading.text(named, "id") if isinstance(named, dict) else named
 
 
 def parse_intent(raw: Raw) -> Intent:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
@@ -57,9 +59,20 @@ def reload_other_page(org_id: UUID | None) -> Response | None:
     return response
 
 
-def flash_message(kind: str, text: str) -> None:
-    """Show a message on the next page; `kind` is success, info, warning or error."""
-    flash(text, kind)
+class Undo(NamedTuple):
+    """What takes an act back: a form that posts `fields` to a path, where the right to do it is asked for again."""
+
+    path: str
+    fields: Mapping[str, str] = MappingProxyType({})
+
+
+def flash_message(kind: str, text: str, undo: Undo | None = None) -> None:
+    """Show a message on the next page; `kind` is success, info, warning or error.
+
+    Where scripts run, success and info leave by themselves: they say nothing that the page does not.
+    """
+    taking_back = {"path": undo.path, "fields": dict(undo.fields)} if undo else None
+    flash({"words": text, "undo": taking_back}, kind)  # type: ignore[arg-type]  # the session takes what JSON does
 
 
 def safe_path(text: str | None) -> str | None:

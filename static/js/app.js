@@ -3,9 +3,10 @@
   "use strict";
   const each = (root, selector, act) => root.querySelectorAll(selector).forEach(act);
 
-  /* Copy buttons are hidden in the HTML, so that they show only where they work. */
+  /* Buttons for scripts are hidden in the HTML, so that they show only where they work. */
   const prepare = (root) => {
     if (navigator.clipboard) each(root, "[data-copy][hidden]", (button) => { button.hidden = false; });
+    each(root, "[data-dismiss][hidden]", (button) => { button.hidden = false; });
     const summary = root.querySelector("[data-focus]");
     if (summary) summary.focus();
   };
@@ -20,6 +21,14 @@
     setTimeout(() => { words.textContent = before; }, 2000);
   };
 
+  /* A toast leaves, but never while pointed at or focused. */
+  each(document, "[data-leaves]", (note) => {
+    let left = note.dataset.leaves;
+    setInterval(() => {
+      if (!document.hidden && !note.matches(":hover, :focus-within") && --left < 0) note.remove();
+    }, 1000);
+  });
+
   const closeMenus = (except) => each(document, "details.menu[open]", (menu) => {
     if (menu !== except) menu.open = false;
   });
@@ -27,6 +36,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (button) copy(button);
+    event.target.closest("[data-dismiss]")?.closest(".flash").remove();
     closeMenus(event.target.closest("details.menu"));
   });
 
@@ -82,6 +92,14 @@
     const asked = event.detail.requestConfig.triggeringEvent?.type === "click";
     if (event.detail.elt.matches("[data-poll]") && !asked && (document.hidden || saving())) event.preventDefault();
   });
+  /* What loads is busy; a failure is said until it loads. */
+  const lost = document.getElementById("not-loaded") ?? {};
+  document.addEventListener("htmx:beforeSend", (event) => { event.detail.target.ariaBusy = "true"; });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    event.detail.target.ariaBusy = null;
+    if (event.detail.successful) lost.hidden = true;
+  });
+  ["responseError", "sendError", "timeout"].forEach((name) => document.addEventListener(`htmx:${name}`, () => { lost.hidden = false; }));
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && window.htmx) each(document, "[data-poll]", (el) => window.htmx.trigger(el, "shown"));
   });

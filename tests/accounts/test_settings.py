@@ -295,6 +295,29 @@ def test_a_reference_is_used_once_and_a_deleted_one_comes_back(page: FlaskClient
     assert [(each.id, each.name) for each in again] == [(row.id, "Again")]
 
 
+def test_deleting_and_renaming_a_client_are_taken_back_by_the_message_about_it(
+    page: FlaskClient, session: Session, org: Org
+) -> None:
+    send(page, "/settings/clients", ref="c-1", name="One")
+    row = queries.list_clients(session, org.id)[0]
+    for path, fields in ((f"/settings/clients/{row.id}", {"name": "Two"}), (f"/settings/clients/{row.id}/delete", {})):
+        send(page, path, **fields)
+        [(action, hidden)] = undo_forms(page.get("/settings/clients").text)
+        assert send(page, action, **hidden).status_code == 303
+        assert "One" in page.get("/settings/clients").text, path
+    restore = f"/settings/clients/{row.id}/restore"
+    assert send(page, restore).status_code == 303, "taking back what was taken back changes nothing"
+    assert audited(session, "client.restored", row.id) == 1
+    assert undo_forms(page.get("/settings/clients").text) == []
+
+
+def undo_forms(html: str) -> list[tuple[str, dict[str, str]]]:
+    """The forms in messages: where each posts, and its fields."""
+    forms = re.findall(r'<div class="flash is-.*?<form[^>]*action="([^"]+)">(.*?)</form>', html, re.DOTALL)
+    hidden = re.compile(r'type="hidden" name="(?!csrf_token)([^"]+)" value="([^"]*)"')
+    return [(action, dict(hidden.findall(inside))) for action, inside in forms]
+
+
 def test_a_client_that_an_event_made_is_renamed_when_it_is_made_by_hand(
     page: FlaskClient, session: Session, org: Org
 ) -> None:

@@ -233,6 +233,8 @@ SETTINGS = {
     "clients-errors": Shown("/settings/clients", "steady", (press("Add client"),), 422, sheet=False),
     "clients-viewer": Shown("/settings/clients", "viewer", sheet=False),
     "client": Shown("/settings/clients", "steady", (follow("Edit Acme Insurance"),)),
+    "client-deleted": Shown("/sign-up", steps=(customer, go("/settings/clients"), fill(ref="acme", name="Acme"),
+                                               press("Add client"), follow("Edit Acme"), press("Delete Acme"))),
     "devices": Shown("/settings/sessions", "steady"),
     "leave": Shown("/settings/leave", "viewer"),
     "leave-last-owner": Shown("/settings/leave", "near", sheet=False),

@@ -69,7 +69,7 @@ TEMPLATES = {
     "templates/accounts/keys/key_new.html": "key-new key-errors",
     "templates/accounts/keys/key_made.html": "key-made",
     "templates/accounts/keys/key_revoke.html": "key-revoke key-revoke-errors",
-    "templates/accounts/settings/clients.html": "clients clients-empty clients-errors clients-viewer",
+    "templates/accounts/settings/clients.html": "clients clients-empty clients-errors clients-viewer client-deleted",
     "templates/accounts/settings/client.html": "client",
     "templates/accounts/settings/sessions.html": "devices",
     "templates/accounts/settings/leave.html": "leave leave-last-owner",

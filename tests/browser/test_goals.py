@@ -1,16 +1,18 @@
 """What customers come for, each within its clicks, with scripts and without.
 
-Goals 2, what uses it up, and 6, the larger plan, are `test_journey`'s and `test_upgrade`'s; 8, why this amount, has no
-browser test yet.
+Goals 2, what uses it up, and 6, the larger plan, are `test_journey`'s and `test_upgrade`'s.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -72,6 +74,15 @@ def test_what_happens_at_the_limit_stands_beside_the_bar(
     expect(page.locator("#meter-api_calls")).to_contain_text(words)
 
 
+@both
+def test_why_this_amount_is_two_clicks_from_what_was_billed(
+    open_page: Open, demo_states: dict[str, State], js: bool
+) -> None:
+    page = open_page(js=js, state=demo_states["over"]).page
+    page.goto("/billing/usage")
+    _explain(page, page.locator("details.charge").first)
+
+
 @pytest.mark.slow
 @both
 def test_a_plan_is_cancelled_in_three_clicks_that_say_what_is_lost_and_when(
@@ -113,7 +124,7 @@ def test_who_is_refused_still_sees_and_exports_all(
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_an_invoice_is_two_clicks_away_with_its_files(chromium: Browser) -> None:
+def test_an_invoice_is_two_clicks_away_with_its_files_and_each_amount_two_more(chromium: Browser) -> None:
     """Pro with 1,200 calls above its allowance, at the period's end; the clicks are repeated without scripts."""
     with running() as own, ExitStack() as closing:
         own.leave_days_in_month(3)
@@ -125,7 +136,9 @@ def test_an_invoice_is_two_clicks_away_with_its_files(chromium: Browser) -> None
         own.advance(timedelta(days=32))
         until(lambda: _usage_invoices(who.journey.caller), "the invoice with usage", 60)
         for js in (True, False):
-            _find(_page(own, buyer, chromium, closing, js=js))
+            page = _page(own, buyer, chromium, closing, js=js)
+            _find(page)
+            assert _explain(page, page.locator("details.charge.is-charged")) == INCLUDED + ABOVE
 
 
 def _find(page: Page) -> None:
@@ -133,12 +146,34 @@ def _find(page: Page) -> None:
     clicks = Clicks(page)
     clicks.press(page.get_by_role("link", name="Billing", exact=True))
     row = page.get_by_role("row").filter(has_text="$61.00")
-    clicks.press(row.get_by_role("link").first)
+    clicks.press(row.get_by_role("link", name=re.compile("^What it bills")))
     assert clicks.count == 2
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Invoice .+"))
     main = page.get_by_role("main")
     expect(main).to_contain_text("Paid")
-    for file in ("PDF", "CSV"):
+    for file in ("PDF", "CSV", "FOCUS"):
         expect(main.get_by_role("link", name=re.compile(file)).first).to_be_visible()
+
+
+def _explain(page: Page, line: Locator) -> Decimal:
+    """A line opens to the steps that add up to it, then to the events that do; the file has each of these."""
+    amount, clicks, main = line.locator(".charge-amount").inner_text(), Clicks(page), page.get_by_role("main")
+    clicks.press(line.locator("summary"))
+    steps = line.get_by_role("table", name=re.compile("^How the amount for"))
+    expect(steps.locator("tfoot")).to_contain_text(amount)
+    clicks.press(line.get_by_role("link", name=re.compile("^Events behind this line")))
+    assert clicks.count == 2
+    expect(main).to_contain_text("The events counted come to exactly the quantity of this line.")
+    events = main.get_by_role("table", name="Events behind this line")
+    with page.expect_download() as given:
+        main.get_by_role("link", name="Download events").click()
+    rows = csv.DictReader(io.StringIO(given.value.path().read_text(encoding="utf-8-sig")))
+    counted = [Decimal(row["quantity"]) for row in rows if row["counted"] == "yes"]
+    figure = f"{sum(counted):,f}"
+    told = events.get_by_role("row", name=re.compile("^Counted ")).get_by_role("cell")
+    expect(told).to_have_text([f"{len(counted):,}", re.compile(rf"^{figure} ")])
+    expect(events.locator("tfoot")).to_contain_text(figure)
+    return sum(counted, Decimal(0))
 
 
 def _usage_invoices(caller: Caller) -> Any:

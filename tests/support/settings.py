@@ -16,6 +16,7 @@ def make_settings(database: str, **changed: object) -> Settings:
         "secret_key": "test-secret-key-test-secret-key-test-secret",
         "key_pepper": "test-key-pepper-test-key-pepper-test-pepper",
         "base_url": "http://localhost",
+        "seller_name": "Toll Ltd",
         "database_url": as_app(database),
         "owner_database_url": database,
         "worker_database_url": as_app(database),

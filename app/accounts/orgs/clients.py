@@ -1,4 +1,4 @@
-"""Creates, renames and deletes clients, the customers of an org. Usage keeps the label of a deleted client.
+"""Creates, renames, deletes and restores clients, the customers of an org. Usage keeps the label of a deleted client.
 
 Events make the clients that they name first (`accounts_make_clients`).
 """
@@ -16,7 +16,7 @@ from app.accounts import queries
 from app.accounts.models import Client
 from app.audit.service import write
 from app.kit.actor import Actor
-from app.kit.errors import Conflict
+from app.kit.errors import Conflict, NotFound
 from app.kit.ids import new_id
 
 
@@ -57,6 +57,19 @@ def rename_client(session: Session, org_id: UUID, client_id: UUID, name: str, *,
         on = ("client", row.id)
         write(session, actor, "client.renamed", on=on, org_id=org_id, personal=personal, now=now)
     return row
+
+
+def restore_client(session: Session, org_id: UUID, client_id: UUID, *, actor: Actor, now: datetime) -> None:
+    """Take a deletion back, if it was not. Usage that was rejected meanwhile stays rejected. Raises `NotFound`."""
+    row = session.get(Client, client_id, with_for_update=True)
+    if row is None or row.org_id != org_id:
+        raise NotFound("There is no such client.")
+    if row.deleted_at is None:
+        return
+    row.deleted_at = None
+    session.flush()
+    personal = {"ref": row.ref, "name": row.name}
+    write(session, actor, "client.restored", on=("client", row.id), org_id=org_id, personal=personal, now=now)
 
 
 def delete_client(

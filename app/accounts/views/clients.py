@@ -13,9 +13,10 @@ from app.accounts.roles import CLIENT_KEEPERS, MANAGERS
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import current_membership
 from app.kit.errors import Conflict
+from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.forms import ButtonForm
-from app.web.pages import flash_message, redirect_to, render
+from app.web.pages import Undo, flash_message, redirect_to, render
 from app.web.runtime import business_now, wall_now
 
 _MOST = 200
@@ -56,7 +57,7 @@ def client(client_id: UUID) -> Response:
     """Rename a client."""
     current = current_membership()
     row = queries.get_client(session(), current.org_id, client_id)
-    form = ClientNameForm(name=row.name)
+    form, before = ClientNameForm(name=row.name), row.name
     if not form.validate_on_submit():
         status = 422 if form.errors else 200
         return render(
@@ -66,7 +67,7 @@ def client(client_id: UUID) -> Response:
         clients.rename_client(
             open_session, current.org_id, client_id, form.text("name"), actor=guards.caller().actor, now=wall_now()
         )
-    flash_message("success", "Client renamed.")
+    flash_message("success", "Client renamed.", Undo(path_to("accounts.client", client_id=client_id), {"name": before}))
     return redirect_to("accounts.clients_page")
 
 
@@ -82,7 +83,18 @@ def delete_client(client_id: UUID) -> Response:
             now=wall_now(),
             deleted_at=business_now(),
         )
-    flash_message("success", "Client deleted. Its recorded usage stays.")
+    undo = Undo(path_to("accounts.restore_client", client_id=client_id))
+    flash_message("success", "Client deleted. Its recorded usage stays.", undo)
+    return redirect_to("accounts.clients_page")
+
+
+@pages.post("/settings/clients/<uuid:client_id>/restore")
+def restore_client(client_id: UUID) -> Response:
+    """Take the deletion of a client back."""
+    org_id, actor = current_membership().org_id, guards.caller().actor
+    with transaction() as open_session:
+        clients.restore_client(open_session, org_id, client_id, actor=actor, now=wall_now())
+    flash_message("success", "Client restored.")
     return redirect_to("accounts.clients_page")
 
 

@@ -18,9 +18,10 @@ from app.accounts.sign_in.step_up import kept_fields
 from app.accounts.views.blueprint import pages
 from app.accounts.views.context import CurrentMembership, current_membership
 from app.kit.errors import Conflict, NotAllowed
+from app.web.addresses import path_to
 from app.web.database import session, transaction
 from app.web.forms import ButtonForm, choices_from
-from app.web.pages import flash_message, redirect_to, render
+from app.web.pages import Undo, flash_message, redirect_to, render
 from app.web.runtime import wall_now
 
 
@@ -83,7 +84,7 @@ def member(user_id: UUID) -> Response:
 def change_role(user_id: UUID) -> Response:
     """Change a member's role."""
     form, current = RoleForm(), current_membership()
-    queries.get_membership(session(), current.org_id, user_id)
+    before = queries.get_membership(session(), current.org_id, user_id).role
     if not form.validate_on_submit():
         return _member_page(user_id, role_form=form)
     try:
@@ -100,7 +101,8 @@ def change_role(user_id: UUID) -> Response:
     except (Conflict, NotAllowed) as error:
         form.role.errors = [error.detail]
         return _member_page(user_id, role_form=form)
-    flash_message("success", "Role changed. The member has to sign in again to use it.")
+    undo = Undo(path_to("accounts.change_role", user_id=user_id), {"role": before})
+    flash_message("success", "Role changed. The member has to sign in again to use it.", undo)
     return redirect_to("accounts.members_page")
 
 

@@ -104,6 +104,7 @@ def _store_line(line: RemoteLine) -> dict[str, Any]:
         "start": line.period_start.isoformat(),
         "end": line.period_end.isoformat(),
         "line": str(line.own_id) if line.own_id else None,
+        "price": line.price_id,
     }
 
 

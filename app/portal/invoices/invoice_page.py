@@ -73,6 +73,7 @@ def build_invoice_page(shown: ShownInvoice, zone: str, now: datetime, *, may_pay
         stripe_pdf_href=remote.pdf_url if remote else None,
         pdf_href=path_to("invoices.invoice_pdf", invoice_id=named),
         csv_href=path_to("invoices.usage_csv", invoice=str(ours.id)) if ours else None,
+        focus_href=path_to("invoices.focus_invoice", invoice_id=named) if issued else None,
     )
 
 

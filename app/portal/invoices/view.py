@@ -13,6 +13,7 @@ from app.portal.invoices.discounts import net_amount
 from app.portal.invoices.explain.events import EventsView
 from app.portal.invoices.explain.explanation import build_explanation
 from app.portal.invoices.explain.tier_bars import build_tier_bars
+from app.portal.invoices.focus.months import list_months
 from app.portal.invoices.lines import ClosedPeriod, UsageLine
 from app.portal.invoices.standing import ISSUED, Standing, describe_standing
 from app.portal.invoices.view_models import LinePageView, LineView, PeriodView, RunningView, UsageChargesView
@@ -48,6 +49,7 @@ def build_view(
         only=None,
         empty=_NOTHING,
         csv_href=path_to("invoices.usage_csv") if shown else None,
+        months=list_months(now) if first else (),
         next_href=path_to("invoices.usage", next=cursor) if cursor else None,
         first_href=None if first else path_to("invoices.usage"),
         running=running,
@@ -67,6 +69,7 @@ def build_invoice_view(
         only=_name(issued, numbers),
         empty=_NO_LINES,
         csv_href=path_to("invoices.usage_csv", invoice=str(invoice.id)) if periods else None,
+        focus_href=path_to("invoices.focus_invoice", invoice_id=str(invoice.id)) if issued else None,
         next_href=None,
         first_href=path_to("invoices.usage"),
     )

@@ -70,6 +70,7 @@ class InvoiceView:
     stripe_pdf_href: str | None
     pdf_href: str
     csv_href: str | None
+    focus_href: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class RunningView:
 class UsageChargesView:
     """A page of periods, newest first. `only` names the invoice that the page is limited to.
 
-    `issued` is what that invoice says, if it is one of ours.
+    `issued` is what that invoice says, if it is one of ours, and `focus_href` its FOCUS file. `months`, as addresses
+    name them and in words, have such files of all that was billed in them.
     """
 
     zone: str
@@ -118,3 +120,5 @@ class UsageChargesView:
     first_href: str | None
     issued: IssuedView | None = None
     running: RunningView | None = None
+    focus_href: str | None = None
+    months: Sequence[tuple[str, str]] = ()

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from app.catalog.queries import get_plans_of_versions
 from app.invoices.offline.models import IssuedInvoice
+from app.kit.periods import Period
 from app.payments.models import StripeCustomer, StripeInvoice
-from app.portal.account_statement.account import AccountStatement, StatementSpan
+from app.portal.account_statement.account import AccountStatement, CurrencyAccount, StatementSpan
+from app.portal.account_statement.movements import CHARGE, CREDIT
 from app.portal.account_statement.queries import get_statement
 from app.portal.account_statement.requests import usual_span
+from app.portal.invoices.focus.documents import iterate_month, load_prices
+from app.portal.invoices.focus.rows import Billing, iterate_rows
+from tests.factories import utc
 from tests.scenario import Org, Scenario
 
 CARDS = ("pm_card_visa", "pm_card_chargeCustomerFail")
@@ -46,6 +53,26 @@ def owed(org: Org) -> dict[str, int]:
     return {currency: amount for currency, amount in balance.items() if amount}
 
 
+def billed(account: CurrencyAccount) -> Decimal:
+    """What the account was charged and credited, in major units."""
+    return Decimal(account.sums[CHARGE] + account.sums[CREDIT]) / 100
+
+
+def costs(org: Org) -> dict[str, Decimal]:
+    """What the FOCUS rows of all months come to, by currency; those of each document come to what it moved."""
+    costs: dict[str, Decimal] = defaultdict(Decimal)
+    always = Period(utc("2000-01-01"), utc("2100-01-01"))
+    for page in iterate_month(org.session, org.id, always):
+        prices = load_prices(org.session, page)
+        plans = get_plans_of_versions(org.session, {price.plan_version_id for price in prices.values()})
+        billing = Billing(org.id, "High Tide", "Toll Ltd", prices, plans)
+        for document in page:
+            rows = list(iterate_rows(billing, document))
+            assert sum(row.billed_cost for row in rows) * 100 == document.moved.amount, document.moved
+            costs[document.moved.currency] += sum(row.billed_cost for row in rows)
+    return {currency: cost for currency, cost in costs.items() if cost}
+
+
 def agrees(org: Org) -> AccountStatement:
     """The account closes with what is owed, and each span opens with what the one before closed."""
     org.scenario.settle()
@@ -54,6 +81,7 @@ def agrees(org: Org) -> AccountStatement:
     assert closing == owed(org)
     for account in found.accounts:
         assert account.opening + sum(account.sums.values()) == account.closing
+    assert costs(org) == {account.currency: billed(account) for account in found.accounts if billed(account)}
     day = org.now.date() - timedelta(days=3)
     before = StatementSpan(day - timedelta(days=200), day, "UTC")
     after = StatementSpan(day + timedelta(days=1), org.now.date(), "UTC")

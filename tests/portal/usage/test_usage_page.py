@@ -210,7 +210,7 @@ def test_every_reason_links_to_a_page_that_is_there(scenario: Scenario) -> None:
 def test_on_paper_usage_and_billing_name_the_organisation_and_the_days(scenario: Scenario, org: Org) -> None:
     name = scenario.session.get_one(factories.Org, org.id).name
     usage = re.sub(r"<[^>]*>", "", read(org.browser(), "/usage?from=2026-11-01&to=2026-11-12"))
-    assert f"{name}. API calls, 1 Nov 2026 to 12 Nov 2026, UTC" in usage
+    assert f"{name}. API calls, 1 Nov 2026 to 12 Nov 2026. As of 21 Nov 2026, 12:00 UTC" in usage
     payer = mirrors.payer(scenario, records=2)
     billing = re.sub(r"<[^>]*>", "", read(payer.browser(), "/billing"))
     assert "Payments from 2 Oct 2026 to 1 Nov 2026" in billing
