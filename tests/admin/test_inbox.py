@@ -179,7 +179,7 @@ def test_an_event_is_applied_again_by_a_press_which_stands_in_the_audit_chain(de
     assert copy("admin.queued") in page
     assert "Received" in page
     assert desk.tasks(mine) == 1
-    assert "stripe_event.replayed" in read(staff, f"/admin/orgs/{org.id}")
+    assert "Stripe event replayed" in read(staff, f"/admin/orgs/{org.id}")
 
 
 def test_a_press_without_its_token_and_of_an_unknown_event_does_nothing(desk: Desk) -> None:
