@@ -24,11 +24,29 @@ class Viewing:
 
 
 @dataclass(frozen=True, slots=True)
+class OrgChoice:
+    """An org that the user can switch to."""
+
+    id: UUID
+    name: str
+    role: str
+
+
+ORG_CHOICES_SQL = """
+SELECT org.id, org.name, mine.role FROM memberships mine JOIN orgs org ON org.id = mine.org_id
+WHERE mine.user_id = {user} AND org.deleted_at IS NULL
+ORDER BY mine.chosen_at DESC NULLS LAST, mine.created_at, org.id
+"""
+"""The orgs that a user can switch to, the one chosen last first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """`kind` is visitor, user, key or staff_key. `org_id` is the org that the request is about, if any.
 
     `role` is the user's role in that org; `scopes` are a key's. `verified` means that the user's email address is
-    confirmed. `time_zone` and `currency` are the org's. With `viewing`, one of the staff looks at the org's pages as a
+    confirmed. `time_zone` and `currency` are the org's; `orgs` are all that
+    the user can switch to. With `viewing`, one of the staff looks at the org's pages as a
     viewer of it: until then they are not `staff`.
     """
 
@@ -50,7 +68,7 @@ class Caller:
     session_id: UUID | None = None
     key_id: UUID | None = None
     authenticated_at: datetime | None = None
-    org_count: int = 0
+    orgs: tuple[OrgChoice, ...] = ()
     viewing: Viewing | None = None
 
     @property

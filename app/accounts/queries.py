@@ -8,28 +8,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, Select, func, select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.auth_models import ApiKey, DeviceSession, SignInEntry
+from app.accounts.identity import ORG_CHOICES_SQL, OrgChoice
 from app.accounts.models import Client, Invitation, Membership, Org, User
 from app.accounts.roles import OWNER
 from app.accounts.tokens import digest_token
 from app.kit.errors import NotFound
+from app.kit.postgres.together import ask
 
 _BILLING_CONTACT = text("""
 SELECT name, email, address, tax_id, digest, billing_emails, order_number, invoice_note
 FROM accounts_billing_contacts WHERE org_id = :org_id
 """)
-
-
-@dataclass(frozen=True)
-class OrgChoice:
-    """An org that the user can switch to."""
-
-    id: UUID
-    name: str
-    role: str
+_ORG_CHOICES = text(ORG_CHOICES_SQL.format(user=":user"))
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,11 @@ def get_org(session: Session, org_id: UUID) -> Org:
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such organisation.")
     return row
+
+
+def select_org(org_id: UUID) -> Select[Org]:
+    """Select an org; where it was prepared, `get_org` asks nothing."""
+    return select(Org).where(Org.id == org_id)
 
 
 def get_orgs(session: Session, org_ids: Collection[UUID]) -> dict[UUID, Org]:
@@ -96,13 +95,7 @@ def list_known_words(session: Session, user_id: UUID) -> list[str]:
 
 def list_org_choices(session: Session, user_id: UUID) -> list[OrgChoice]:
     """List the orgs that a user can switch to, the one chosen last first."""
-    rows = session.execute(
-        select(Org.id, Org.name, Membership.role)
-        .join(Membership, Membership.org_id == Org.id)
-        .where(Membership.user_id == user_id, Org.deleted_at.is_(None))
-        .order_by(Membership.chosen_at.desc().nulls_last(), Membership.created_at, Org.id)
-    )
-    return [OrgChoice(*row) for row in rows]
+    return [OrgChoice(*row) for row in session.execute(_ORG_CHOICES, {"user": user_id})]
 
 
 def find_billing_contact(session: Session, org_id: UUID) -> Row[Any]:
@@ -143,13 +136,18 @@ def list_members(session: Session, org_id: UUID) -> list[Member]:
 
 def list_active_members(session: Session, org_id: UUID, roles: Collection[str]) -> list[User]:
     """List members with one of these roles who are neither disabled nor deleted: owners first, then by name."""
+    return ask(session, select_active_members(org_id, roles))
+
+
+def select_active_members(org_id: UUID, roles: Collection[str]) -> Select[User]:
+    """Select what `list_active_members` lists."""
     query = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
         .where(Membership.org_id == org_id, Membership.role.in_(roles))
         .where(User.disabled_at.is_(None), User.deleted_at.is_(None))
     )
-    return list(session.scalars(query.order_by(Membership.role != OWNER, func.lower(User.name))))
+    return query.order_by(Membership.role != OWNER, func.lower(User.name))
 
 
 def list_members_with_role(session: Session, org_id: UUID, roles: Collection[str]) -> list[Member]:

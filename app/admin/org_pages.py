@@ -21,7 +21,7 @@ from app.admin.actors import actor_for
 from app.admin.billing_runs.view import CloseRow, build_close_row
 from app.admin.inbox.words import find_list_error
 from app.admin.offline.forms import TermsForm
-from app.admin.offline.view import get_org_invoices
+from app.admin.offline.view import get_org_invoices, select_org_invoices
 from app.admin.overrides.form import OverrideForm, build_override_form
 from app.admin.plan_moves.words import describe_dates
 from app.admin.plans import (
@@ -34,8 +34,11 @@ from app.admin.plans import (
 from app.admin.restrictions.form import RestrictionForm
 from app.admin.views import pages
 from app.audit import queries as audit
-from app.billing_runs.queries import CloseFilter, list_closes
+from app.audit.actions import describe_action
+from app.billing_runs.queries import CloseFilter, list_closes, select_closes
+from app.invoices.offline.terms import select_terms
 from app.kit.errors import DomainError, NotFound, Unavailable
+from app.kit.postgres.together import prepare
 from app.metering.queries import list_latest_events
 from app.payments.cancel import cancel_at_period_end, undo_cancel
 from app.payments.end_second import end_second_subscription
@@ -46,7 +49,7 @@ from app.portal.shell.agreed import describe_overrides
 from app.statements import wording
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.moves import find_announced_move
-from app.subscriptions.overrides.held import list_overrides
+from app.subscriptions.overrides.held import list_overrides, select_overrides
 from app.subscriptions.terms.restriction import find_lift_end
 from app.web.database import session, transaction
 from app.web.forms import REASON_LENGTH, PageForm, PlainField
@@ -202,6 +205,11 @@ def render_org_page(
     if not rows:
         raise NotFound("There is no such organisation.")
     now = business_now()
+    prepare(
+        session(), select_overrides(org_id, now), select_org_invoices(org_id, now), select_terms(org_id),
+        audit.select_entries(org_id, _ENTRIES), select_closes(_shown_closes(org_id), _CLOSES), queries.FEATURES,
+        queries.OFFERS,
+    )  # fmt: skip
     usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
     ours = get_org_invoices(session(), rows[0], usage.currency, now)
     return render(
@@ -217,6 +225,7 @@ def render_org_page(
         events=build_event_rows(list_latest_events(session(), org_id, _EVENTS)),
         entries=audit.list_entries(session(), org_id, limit=_ENTRIES),
         keep_changes=audit.keep_changes,
+        describe_action=describe_action,
         people=_people(rows),
         payments=org_payments.parse_payments(rows[0].stripe),
         closes=_list_closes(org_id, usage.time_zone),
@@ -237,7 +246,11 @@ def render_org_page(
 
 
 def _list_closes(org_id: UUID, zone: str) -> list[CloseRow]:
-    return [build_close_row(row, zone) for row in list_closes(session(), CloseFilter(_EVER, org_id=org_id), _CLOSES)]
+    return [build_close_row(row, zone) for row in list_closes(session(), _shown_closes(org_id), _CLOSES)]
+
+
+def _shown_closes(org_id: UUID) -> CloseFilter:
+    return CloseFilter(_EVER, org_id=org_id)
 
 
 def find_zone(org_id: UUID) -> str:

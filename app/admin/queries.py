@@ -7,8 +7,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import BigInteger, Boolean, Integer, Row, Text, Uuid, text
 from sqlalchemy.orm import Session
+
+from app.kit.postgres.together import ask
 
 Rows = Sequence[Row[Any]]
 
@@ -62,19 +64,22 @@ _ORG_WITH_STRIPE = text(
     )
 )
 # The plans staff can assign: the newest published version of every live plan, including private ones, a row per price.
-_OFFERS = text("""
+OFFERS = text("""
 SELECT plan.key, plan.name, plan.public, plan.is_default, plan.version_id, plan.number,
        price.currency, price.interval, price.amount
 FROM catalog_offers plan
 LEFT JOIN catalog_prices price ON price.plan_version_id = plan.version_id
 ORDER BY plan.position, plan.key, price.currency <> 'USD', price.currency, price.interval
-""")
+""").columns(
+    key=Text, name=Text, public=Boolean, is_default=Boolean, version_id=Uuid, number=Integer, currency=Text,
+    interval=Text, amount=BigInteger,
+)  # fmt: skip
 # Every feature of the newest plans; `is_list` if some plan gives it a list.
-_FEATURES = text("""
+FEATURES = text("""
 SELECT feature.key, min(feature.label) AS label, bool_or(jsonb_typeof(feature.value) = 'array') AS is_list
 FROM catalog_newest newest JOIN catalog_features feature ON feature.plan_version_id = newest.version_id
 GROUP BY feature.key ORDER BY label
-""")
+""").columns(key=Text, label=Text, is_list=Boolean)
 _NAMES = text("SELECT id, name FROM accounts_users WHERE id = ANY (:ids)")
 _ZONES = text("SELECT id, time_zone FROM accounts_orgs WHERE id = ANY (:ids)")
 _ORG_NAMES = text("SELECT id, name FROM accounts_orgs WHERE id = ANY (:ids)")
@@ -110,12 +115,12 @@ def list_zones(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
 
 def list_offers(session: Session) -> Rows:
     """The plans staff can assign, one row per price; a plan without prices has one row with price columns null."""
-    return session.execute(_OFFERS).all()
+    return ask(session, OFFERS)
 
 
 def list_features(session: Session) -> Rows:
     """The features that plans have: key, label, and whether a value is a list."""
-    return session.execute(_FEATURES).all()
+    return ask(session, FEATURES)
 
 
 def list_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:

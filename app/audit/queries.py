@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.audit.models import INSTALLATION, AuditEntry, AuditPerson
 from app.kit.errors import NotFound
+from app.kit.postgres.together import AnySelect, ask
 
 WINDOW = 5_000
 """How many entries one page of a search looks through at most."""
@@ -70,6 +71,23 @@ def list_entries(
 
     `below` is the `seq` of the last entry on the previous page. Filters: an action, an actor, an object (type, id).
     """
+    query = _select_entries(org_id, below=below, action=action, actor_id=actor_id, on=on).limit(limit)
+    return [Entry(act, personal or {}) for act, personal in ask(session, query)]
+
+
+def select_entries(org_id: UUID | None, limit: int) -> AnySelect:
+    """Select what `list_entries` lists without filters."""
+    return _select_entries(org_id).limit(limit)
+
+
+def _select_entries(
+    org_id: UUID | None,
+    *,
+    below: int | None = None,
+    action: str | None = None,
+    actor_id: UUID | None = None,
+    on: tuple[str, object] | None = None,
+) -> AnySelect:
     chain = str(org_id) if org_id else INSTALLATION
     page = select(AuditEntry, AuditPerson.data).outerjoin(AuditPerson).where(AuditEntry.chain == chain)
     if below is not None:
@@ -80,8 +98,7 @@ def list_entries(
         page = page.where(AuditEntry.actor_id == actor_id)
     if on is not None:
         page = page.where(AuditEntry.object_type == on[0], AuditEntry.object_id == str(on[1]))
-    rows = session.execute(page.order_by(AuditEntry.seq.desc()).limit(limit))
-    return [Entry(act, personal or {}) for act, personal in rows]
+    return page.order_by(AuditEntry.seq.desc())
 
 
 def get_entry(session: Session, entry_id: int) -> Entry:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import BigInteger, DateTime, Integer, Row, Select, Text, TextualSelect, Uuid, select, text
 from sqlalchemy.orm import Session
 
 from app.billing_runs.models import PeriodClose
+from app.kit.postgres.together import ask, fill
 from app.subscriptions.close import PeriodKey
 
 # Closes since a time and all that are not finished, or only those that fail; of one org or of all.
@@ -58,15 +59,14 @@ def list_unbilled(session: Session, limit: int, org_id: UUID | None = None) -> l
     return [PeriodKey(*row) for row in session.execute(query)]
 
 
-def list_org_closes(session: Session, org_id: UUID, before: datetime | None, limit: int) -> Sequence[Row[Any]]:
-    """List the closed periods of an org that start before an instant, newest first, and when each was billed."""
+def select_org_closes(org_id: UUID, before: datetime | None, limit: int) -> Select[datetime, datetime, datetime | None]:
+    """Select the closed periods of an org that start before an instant, newest first, and when each was billed."""
     query = select(PeriodClose.period_start, PeriodClose.period_end, PeriodClose.billed_at).where(
         PeriodClose.org_id == org_id, PeriodClose.rated_at.is_not(None)
     )
     if before is not None:
         query = query.where(PeriodClose.period_start < before)
-    rows: Sequence[Row[Any]] = session.execute(query.order_by(PeriodClose.period_start.desc()).limit(limit)).all()  # type: ignore[assignment]  # rows of three
-    return rows
+    return query.order_by(PeriodClose.period_start.desc()).limit(limit)
 
 
 def list_marks(session: Session, org_id: UUID, limit: int) -> Sequence[Row[Any]]:
@@ -92,7 +92,16 @@ def list_closes(session: Session, shown: CloseFilter, limit: int) -> Sequence[Ro
 
     Worked example: an org on Pro with 60,000 calls: one row, amount 10000, USD, on the renewal invoice in_1.
     """
-    return session.execute(text(_REPORT.format(shown=_SHOWN)), {**asdict(shown), "most": limit}).all()
+    return ask(session, select_closes(shown, limit))
+
+
+def select_closes(shown: CloseFilter, limit: int) -> TextualSelect:
+    """Select what `list_closes` lists."""
+    at, words = DateTime(timezone=True), Text
+    return fill(text(_REPORT.format(shown=_SHOWN)), **asdict(shown), most=limit).columns(
+        name=words, org_id=Uuid, period_start=at, period_end=at, rated_at=at, billed_at=at, failures=Integer,
+        error=words, currency=words, amount=BigInteger, kind=words, stripe_invoice_id=words, number=words,
+    )  # fmt: skip
 
 
 def sum_closes(session: Session, shown: CloseFilter) -> Sequence[Row[Any]]:

@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.catalog.models import Meter, Plan, PlanCharge, PlanMeter, PlanVersion
+from app.catalog.models import Meter, Plan, PlanVersion
+from app.catalog.parts import load_versions
 from app.catalog.sql_views import NEWEST
+from app.kit.postgres.together import AnySelect, ask
 
 # For the hot pool: the public plans on sale, in catalogue order (smallest first), with what they say about a meter
 # (NULL: they do not mention it), their requests per minute, and what holds above an allowance in a trial.
@@ -28,14 +30,6 @@ WHERE plan.public AND NOT plan.is_default
   AND EXISTS (SELECT FROM plan_prices price WHERE price.plan_version_id = plan.version_id AND price.amount > 0)
 ORDER BY plan.position, plan.key LIMIT 20
 """
-_PARTS = (
-    joinedload(PlanVersion.plan),
-    selectinload(PlanVersion.prices),
-    selectinload(PlanVersion.charges).joinedload(PlanCharge.meter),
-    selectinload(PlanVersion.meters).joinedload(PlanMeter.meter),
-    selectinload(PlanVersion.limits),
-    selectinload(PlanVersion.features),
-)
 _PRICED = (joinedload(PlanVersion.plan), selectinload(PlanVersion.prices))
 
 
@@ -47,7 +41,11 @@ def _newest() -> Select[PlanVersion]:
 def find_version_of(session: Session, plan_key: str, number: int) -> PlanVersion | None:
     """Find a published version of a plan by its number, with all its parts."""
     query = select(PlanVersion).join(PlanVersion.plan).where(Plan.key == plan_key, PlanVersion.number == number)
-    return session.scalars(query.where(PlanVersion.published_at.is_not(None)).options(*_PARTS)).one_or_none()
+    return _one(load_versions(session, query.where(PlanVersion.published_at.is_not(None))))
+
+
+def _one(versions: Sequence[PlanVersion]) -> PlanVersion | None:
+    return versions[0] if versions else None
 
 
 def list_meters(session: Session) -> list[Meter]:
@@ -55,19 +53,39 @@ def list_meters(session: Session) -> list[Meter]:
     return list(session.scalars(select(Meter).where(Meter.archived_at.is_(None)).order_by(Meter.key)))
 
 
+def select_meters() -> Select[Meter]:
+    """Select every meter, archived ones too: old usage still has its name."""
+    return select(Meter).order_by(Meter.id)
+
+
 def get_meters_by_id(session: Session) -> dict[int, Meter]:
-    """Every meter by its id, archived ones too: old usage still has its name."""
-    return {meter.id: meter for meter in session.scalars(select(Meter).order_by(Meter.id))}
+    """Every meter by its id."""
+    return {meter.id: meter for meter in ask(session, select_meters())}
 
 
 def find_version(session: Session, version_id: UUID) -> PlanVersion | None:
     """Find a version, published or not, with its plan and all its parts."""
-    return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PARTS)).one_or_none()
+    return _one(load_versions(session, select(PlanVersion).where(PlanVersion.id == version_id)))
 
 
 def find_priced_version(session: Session, version_id: UUID) -> PlanVersion | None:
     """Find a version with its plan and prices, without its other parts."""
     return session.scalars(select(PlanVersion).where(PlanVersion.id == version_id).options(*_PRICED)).one_or_none()
+
+
+def load_change(
+    session: Session, own_id: UUID, plan_key: str, *more: AnySelect
+) -> tuple[PlanVersion | None, PlanVersion | None]:
+    """What a change of plan is between: a version, and the newest of a plan that is not archived, with all their parts.
+
+    `more` is prepared in the same statement.
+    """
+    newest = _newest().where(Plan.key == plan_key, Plan.archived_at.is_(None)).with_only_columns(PlanVersion.id)
+    query = select(PlanVersion).where(or_(PlanVersion.id == own_id, PlanVersion.id.in_(newest)))
+    found = load_versions(session, query, *more)
+    targets = [version for version in found if version.plan.key == plan_key and version.plan.archived_at is None]
+    own = next((version for version in found if version.id == own_id), None)
+    return own, max(targets, key=lambda version: version.number, default=None)
 
 
 def is_sold(session: Session, version_id: UUID, interval: str, currency: str) -> bool:
@@ -86,9 +104,7 @@ def find_newest_priced_version(session: Session, plan_key: str) -> PlanVersion |
 
 def find_newest_version(session: Session, plan_key: str) -> PlanVersion | None:
     """Find the newest published version of a plan that is not archived, with all its parts."""
-    return session.scalars(
-        _newest().where(Plan.key == plan_key, Plan.archived_at.is_(None)).options(*_PARTS)
-    ).one_or_none()
+    return _one(load_versions(session, _newest().where(Plan.key == plan_key, Plan.archived_at.is_(None))))
 
 
 def find_newest_number(session: Session, plan_key: str) -> int | None:
@@ -98,7 +114,7 @@ def find_newest_number(session: Session, plan_key: str) -> int | None:
 
 def find_default_version(session: Session) -> PlanVersion | None:
     """Find the newest version of the default plan, for orgs without a subscription. None before any catalogue."""
-    return session.scalars(_newest().where(Plan.is_default).options(*_PARTS)).one_or_none()
+    return _one(load_versions(session, _newest().where(Plan.is_default)))
 
 
 def find_default_version_id(session: Session) -> UUID | None:
@@ -108,7 +124,7 @@ def find_default_version_id(session: Session) -> UUID | None:
 
 def list_newest_versions(session: Session, keys: Collection[str]) -> list[PlanVersion]:
     """List the newest published version of the plans with these keys, archived or not, and of the default plan."""
-    return list(session.scalars(_newest().where(Plan.key.in_(keys) | Plan.is_default).options(*_PARTS)))
+    return load_versions(session, _newest().where(Plan.key.in_(keys) | Plan.is_default))
 
 
 def list_offered_versions(session: Session, *, public: bool = True, currency: str | None = None) -> list[PlanVersion]:
@@ -116,7 +132,7 @@ def list_offered_versions(session: Session, *, public: bool = True, currency: st
 
     With `public=False`, private plans too. With a currency, only plans that have a price in it.
     """
-    versions: Iterable[PlanVersion] = session.scalars(_newest().where(Plan.archived_at.is_(None)).options(*_PARTS))
+    versions: Iterable[PlanVersion] = load_versions(session, _newest().where(Plan.archived_at.is_(None)))
     if public:
         versions = (version for version in versions if version.plan.public)
     if currency is not None:
@@ -140,6 +156,11 @@ def get_billing_terms(session: Session, version_ids: Collection[UUID]) -> dict[U
 
 def get_plans_of_versions(session: Session, version_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """The key and name of the plan, and the number, of each version by its id, without loading their parts."""
-    plans = select(PlanVersion.id, PlanVersion.number, Plan.key, Plan.name).join(Plan, PlanVersion.plan_id == Plan.id)
-    rows: Sequence[Row[Any]] = session.execute(plans.where(PlanVersion.id.in_(version_ids))).all()  # type: ignore[assignment]  # rows of four
+    rows: Sequence[Row[Any]] = session.execute(select_plans_of_versions(version_ids)).all()
     return {row.id: row for row in rows}
+
+
+def select_plans_of_versions(version_ids: Collection[UUID] | AnySelect) -> AnySelect:
+    """Select what `get_plans_of_versions` finds: id, number, key and name."""
+    plans = select(PlanVersion.id, PlanVersion.number, Plan.key, Plan.name).join(Plan, PlanVersion.plan_id == Plan.id)
+    return plans.where(PlanVersion.id.in_(version_ids))

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, Uuid, any_, column, func, select, table
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.invoices.models import InvoiceLine
-from app.kit.postgres.arrays import encode_plain
+from app.kit.postgres.together import AnySelect
 
-_CHARGES = text("""
-SELECT id::text AS id, model, properties FROM subscriptions_charges WHERE id = ANY (CAST(:ids AS uuid[]))
-""")
+_CHARGES = table(
+    "subscriptions_charges", column("id", Uuid), column("model", Text), column("properties", JSONB), column("currency")
+)
 
 
 class LineCharge(NamedTuple):
@@ -24,11 +24,17 @@ class LineCharge(NamedTuple):
     properties: Mapping[str, Any]
 
 
-def load_charges(session: Session, lines: Iterable[InvoiceLine]) -> dict[UUID, LineCharge]:
-    """Load the charges of lines by the lines' ids; none for a line that nothing was charged for."""
-    named = {line.id: line.terms["charge_id"] for line in lines if line.terms.get("charge_id")}
-    if not named:
-        return {}
-    rows = session.execute(_CHARGES, {"ids": encode_plain(set(named.values()))}).all()
-    charges = {row.id: LineCharge(row.model, row.properties) for row in rows}
-    return {line_id: charges[charge_id] for line_id, charge_id in named.items()}
+def select_charges(ids: AnySelect) -> AnySelect:
+    """Select charges by their ids: id, model and properties.
+
+    The ids are an array, which the view's parts look up one by one, and not a set, for which they would be read whole.
+    """
+    columns = (_CHARGES.c.id, _CHARGES.c.model, _CHARGES.c.properties)
+    return select(*columns).where(_CHARGES.c.id == any_(func.array(ids.scalar_subquery())))
+
+
+def match_charges(lines: Iterable[InvoiceLine], rows: Iterable[Any]) -> dict[UUID, LineCharge]:
+    """The charges of lines, from rows of `select_charges`, by the lines' ids."""
+    charges = {str(row.id): LineCharge(row.model, row.properties) for row in rows}
+    named = ((line.id, line.terms.get("charge_id")) for line in lines)
+    return {line_id: charges[charge_id] for line_id, charge_id in named if charge_id}

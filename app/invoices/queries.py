@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, tuple_
+from sqlalchemy import Select, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.invoices.models import DRAFT, DROPPED, FEE, CreditNote, Invoice, InvoiceLine
 from app.kit.postgres.arrays import encode_ids
+from app.kit.postgres.together import AnySelect, ask
 
 _TO_CREDIT = text("""
 SELECT DISTINCT org_id FROM invoice_lines
@@ -20,38 +21,48 @@ WHERE org_id = ANY (CAST(:orgs AS uuid[])) AND invoice_id IS NULL AND credit_not
 
 def list_period_lines(session: Session, org_id: UUID, period_start: datetime) -> list[InvoiceLine]:
     """List the lines of a closed usage period, one per meter and kind."""
+    return ask(session, select_period_lines(org_id, period_start))
+
+
+def select_period_lines(org_id: UUID, period_start: datetime) -> Select[InvoiceLine]:
+    """Select what `list_period_lines` lists."""
     query = select(InvoiceLine).where(
         InvoiceLine.org_id == org_id, InvoiceLine.period_start == period_start, InvoiceLine.kind != FEE
     )
-    return list(session.scalars(query.order_by(InvoiceLine.meter_id, InvoiceLine.kind)))
+    return query.order_by(InvoiceLine.meter_id, InvoiceLine.kind)
 
 
-def list_lines_of_periods(session: Session, org_id: UUID, starts: Collection[datetime]) -> list[InvoiceLine]:
-    """List the lines of closed usage periods, those with an amount first."""
+def select_lines_of_periods(org_id: UUID, starts: Collection[datetime] | AnySelect) -> Select[InvoiceLine]:
+    """Select the lines of closed usage periods, those with an amount first."""
     query = select(InvoiceLine).where(
         InvoiceLine.org_id == org_id, InvoiceLine.period_start.in_(starts), InvoiceLine.kind != FEE
     )
-    return list(session.scalars(query.order_by(InvoiceLine.amount == 0, InvoiceLine.meter_id, InvoiceLine.kind)))
+    return query.order_by(InvoiceLine.amount == 0, InvoiceLine.meter_id, InvoiceLine.kind)
 
 
-def list_lines_of_invoices(session: Session, org_id: UUID, invoice_ids: Collection[UUID]) -> list[InvoiceLine]:
-    """List the lines of invoices and of the credit notes on them, in the order of their periods."""
+def select_lines_of_invoices(org_id: UUID, invoice_ids: Collection[UUID]) -> Select[InvoiceLine]:
+    """Select the lines of invoices and of the credit notes on them, in the order of their periods."""
     notes = select(CreditNote.id).where(CreditNote.invoice_id.in_(invoice_ids), CreditNote.state != DROPPED)
     on_them = or_(InvoiceLine.invoice_id.in_(invoice_ids), InvoiceLine.credit_note_id.in_(notes))
     query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, on_them)
-    return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
+    return query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)
+
+
+def select_invoice_lines(org_id: UUID, invoice_id: UUID | AnySelect) -> Select[InvoiceLine]:
+    """Select the lines of an invoice, in the order of their periods."""
+    on_it = InvoiceLine.invoice_id.in_([invoice_id] if isinstance(invoice_id, UUID) else invoice_id)
+    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, on_it)
+    return query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)
 
 
 def list_invoice_lines(session: Session, org_id: UUID, invoice_id: UUID) -> list[InvoiceLine]:
     """List the lines of an invoice, in the order of their periods."""
-    query = select(InvoiceLine).where(InvoiceLine.org_id == org_id, InvoiceLine.invoice_id == invoice_id)
-    return list(session.scalars(query.order_by(InvoiceLine.period_start, InvoiceLine.meter_id)))
+    return list(session.scalars(select_invoice_lines(org_id, invoice_id)))
 
 
-def find_line(session: Session, org_id: UUID, line_id: UUID) -> InvoiceLine | None:
-    """Find a line of the org."""
-    line = session.get(InvoiceLine, line_id)
-    return line if line is not None and line.org_id == org_id else None
+def select_line(org_id: UUID, line_id: UUID) -> Select[InvoiceLine]:
+    """Select a line of the org."""
+    return select(InvoiceLine).where(InvoiceLine.org_id == org_id, InvoiceLine.id == line_id)
 
 
 def find_line_before(session: Session, line: InvoiceLine) -> InvoiceLine | None:
@@ -131,23 +142,35 @@ def list_invoices(session: Session, org_id: UUID, before: tuple[datetime, UUID] 
 
 def find_invoices(session: Session, org_id: UUID, ids: Collection[UUID]) -> dict[UUID, Invoice]:
     """Find invoices of the org by id."""
-    if not ids:
-        return {}
-    query = select(Invoice).where(Invoice.org_id == org_id, Invoice.id.in_(ids))
-    return {invoice.id: invoice for invoice in session.scalars(query)}
+    return {invoice.id: invoice for invoice in ask(session, select_invoices(org_id, ids))} if ids else {}
+
+
+def select_invoices(org_id: UUID, ids: Collection[UUID] | AnySelect) -> Select[Invoice]:
+    """Select invoices of the org by id."""
+    return select(Invoice).where(Invoice.org_id == org_id, Invoice.id.in_(ids))
+
+
+def select_stripe_ids(org_id: UUID, ids: Collection[UUID]) -> Select[str | None]:
+    """Select the ids at Stripe of invoices of the org."""
+    return select_invoices(org_id, ids).with_only_columns(Invoice.stripe_invoice_id)
 
 
 def find_ids_by_stripe_id(session: Session, org_id: UUID, stripe_ids: Collection[str]) -> dict[str, UUID]:
     """Find which of these invoices at Stripe carry usage lines, with the ids of ours."""
     if not stripe_ids:
         return {}
-    query = select(Invoice.stripe_invoice_id, Invoice.id).where(
+    found = ask(session, select_ids_by_stripe_id(org_id, stripe_ids))
+    return {stripe_id: ours for stripe_id, ours in found if stripe_id is not None}
+
+
+def select_ids_by_stripe_id(org_id: UUID, stripe_ids: Collection[str]) -> AnySelect:
+    """Select what `find_ids_by_stripe_id` finds."""
+    return select(Invoice.stripe_invoice_id, Invoice.id).where(
         Invoice.org_id == org_id,
         Invoice.stripe_invoice_id.in_(stripe_ids),
         Invoice.state != DROPPED,
         select(InvoiceLine.id).where(InvoiceLine.invoice_id == Invoice.id).exists(),
     )
-    return {stripe_id: ours for stripe_id, ours in session.execute(query) if stripe_id is not None}
 
 
 def list_drafts(session: Session, limit: int) -> list[Invoice]:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, tuple_
+from sqlalchemy import BigInteger, DateTime, Numeric, Row, Select, Text, TextualSelect, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.kit.errors import NotFound
+from app.kit.postgres.together import AnySelect, ask, fill, keep
 from app.payments.checkout_models import Checkout
 from app.payments.dunning.models import Dunning
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
@@ -68,14 +69,30 @@ class RecordFilter:
 
 def find_customer(session: Session, org_id: UUID) -> StripeCustomer | None:
     """Find the org's customer at Stripe; None before its first payment."""
-    query = select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
-    return session.scalars(query).one_or_none()
+    return next(iter(ask(session, select_customer(org_id))), None)
+
+
+def select_customer(org_id: UUID) -> Select[StripeCustomer]:
+    """Select the org's customer at Stripe."""
+    return select(StripeCustomer).where(StripeCustomer.org_id == org_id, StripeCustomer.deleted_at.is_(None))
 
 
 def find_open_subscription(session: Session, org_id: UUID) -> StripeSubscription | None:
     """Find the org's running Stripe subscription. If there are two, the one that our subscription follows."""
-    query = select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
-    return session.scalars(query).one_or_none()
+    return next(iter(ask(session, select_open_subscription(org_id))), None)
+
+
+def select_open_subscription(org_id: UUID) -> Select[StripeSubscription]:
+    """Select the org's running Stripe subscription."""
+    return select(StripeSubscription).where(StripeSubscription.id == func.payments_open_subscription(org_id))
+
+
+def prepare_open_subscriptions(session: Session, org_ids: Collection[UUID]) -> None:
+    """Read in one statement what `find_open_subscription` finds for each of some orgs."""
+    theirs = StripeSubscription.org_id.in_(org_ids)
+    running = StripeSubscription.id == func.payments_open_subscription(StripeSubscription.org_id)
+    found = {row.org_id: row for row in session.scalars(select(StripeSubscription).where(theirs, running))}
+    keep(session, map(select_open_subscription, org_ids), ([found[each]] if each in found else [] for each in org_ids))
 
 
 def find_paying_subscription(session: Session, org_id: UUID, subscription_id: UUID) -> StripeSubscription | None:
@@ -134,7 +151,12 @@ def list_second_subscriptions(session: Session, org_id: UUID) -> Sequence[Row[An
 
 def find_price(session: Session, price_id: str) -> StripePrice | None:
     """Find a pushed price by its Stripe id."""
-    return session.get(StripePrice, price_id)
+    return next(iter(ask(session, select_price(price_id))), None)
+
+
+def select_price(price_id: str) -> Select[StripePrice]:
+    """Select a pushed price by its Stripe id."""
+    return select(StripePrice).where(StripePrice.id == price_id)
 
 
 def find_prices(session: Session, ids: Collection[str]) -> dict[str, StripePrice]:
@@ -160,12 +182,16 @@ def find_own_terms(session: Session, billed: StripeSubscription | RemoteSubscrip
 
 def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
     """Find a plan version's price at Stripe; None before `flask catalog push`."""
-    query = select(StripePrice).where(
+    return next(iter(ask(session, select_version_price(plan_version_id, interval, currency))), None)
+
+
+def select_version_price(plan_version_id: UUID, interval: str, currency: str) -> Select[StripePrice]:
+    """Select a plan version's price at Stripe."""
+    return select(StripePrice).where(
         StripePrice.plan_version_id == plan_version_id,
         StripePrice.interval == interval,
         StripePrice.currency == currency,
     )
-    return session.scalars(query).one_or_none()
 
 
 def get_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:
@@ -191,8 +217,12 @@ def find_open_checkout(session: Session, org_id: UUID, purpose: str) -> Checkout
 
 def find_invoices_by_id(session: Session, org_id: UUID, ids: list[str]) -> dict[str, StripeInvoice]:
     """Find invoices by id, for the numbers and links on a page of billing records."""
-    query = select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
-    return {invoice.id: invoice for invoice in session.scalars(query)}
+    return {invoice.id: invoice for invoice in ask(session, select_invoices(org_id, ids))}
+
+
+def select_invoices(org_id: UUID, ids: Collection[str] | AnySelect) -> Select[StripeInvoice]:
+    """Select the org's invoices at Stripe by id."""
+    return select(StripeInvoice).where(StripeInvoice.org_id == org_id, StripeInvoice.id.in_(ids))
 
 
 def search_invoices_by_number(session: Session, org_id: UUID, part: str, limit: int) -> list[StripeInvoice]:
@@ -207,13 +237,27 @@ def list_owed(session: Session, org_id: UUID) -> Sequence[OwedInvoice]:
 
     Worked example: unpaid since two months at 49.00 USD: the open invoice and two drafts, 4900 each.
     """
-    return [OwedInvoice(*row) for row in session.execute(_OWED, {"org_id": org_id})]
+    return [OwedInvoice(*row) for row in ask(session, select_owed(org_id))]
+
+
+def select_owed(org_id: UUID) -> TextualSelect:
+    """Select what `list_owed` lists."""
+    return fill(_OWED, org_id=org_id).columns(
+        invoice_id=Text, amount=BigInteger, currency=Text, created_at=DateTime(timezone=True), confirm_url=Text
+    )
 
 
 def list_billing_records(
     session: Session, org_id: UUID, record_filter: RecordFilter, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[BillingRecord]:
     """List billing records, newest first; `before` is the (created_at, id) of the last one seen."""
+    return ask(session, select_billing_records(org_id, record_filter, before, limit))
+
+
+def select_billing_records(
+    org_id: UUID, record_filter: RecordFilter, before: tuple[datetime, UUID] | None, limit: int
+) -> Select[BillingRecord]:
+    """Select what `list_billing_records` lists."""
     query = select(BillingRecord).where(BillingRecord.org_id == org_id)
     if record_filter.state == "refunded":
         query = query.where(BillingRecord.refunded > 0)
@@ -225,7 +269,7 @@ def list_billing_records(
         query = query.where(BillingRecord.created_at < record_filter.end)
     if before is not None:
         query = query.where(tuple_(BillingRecord.created_at, BillingRecord.id) < before)
-    return list(session.scalars(query.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(limit)))
+    return query.order_by(BillingRecord.created_at.desc(), BillingRecord.id.desc()).limit(limit)
 
 
 def list_totals(session: Session, org_id: UUID, record_filter: RecordFilter) -> Sequence[Row[Any]]:
@@ -233,8 +277,15 @@ def list_totals(session: Session, org_id: UUID, record_filter: RecordFilter) -> 
 
     Worked example: two payments of 49.00 USD are one row, paid 9800.
     """
-    values = {"org_id": org_id, "state": record_filter.state, "start": record_filter.start, "end": record_filter.end}
-    return session.execute(_TOTALS, values).all()
+    return ask(session, select_totals(org_id, record_filter))
+
+
+def select_totals(org_id: UUID, record_filter: RecordFilter) -> TextualSelect:
+    """Select what `list_totals` lists."""
+    shown = record_filter
+    return fill(_TOTALS, org_id=org_id, state=shown.state, start=shown.start, end=shown.end).columns(
+        currency=Text, paid=Numeric, refunded=Numeric
+    )
 
 
 def find_checkout_record(session: Session, org_id: UUID, checkout_id: UUID) -> BillingRecord | None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.statements.comparison import CompareRow, describe_offer_price, list_changes
-from app.statements.offers import Offer, list_offers
+from app.statements.offers import Offer, list_agreed
 from app.statements.wording import format_day
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.changes.models import STAFF, PlannedChange
@@ -86,7 +86,9 @@ def find_announced_move(session: Session, org_id: UUID) -> AnnouncedMove | None:
 
 def describe_move(session: Session, row: PlannedChange, current: Subscription) -> AnnouncedMove:
     """Describe a move of the subscription that an organisation has."""
-    before, after = (get_offer(session, each) for each in (_find_before(current, row), row.plan_version_id))
+    left = _find_before(current, row)
+    offers = {offer.version_id: offer for offer in list_agreed(session, left, [row.plan_version_id])}
+    before, after = offers[left], offers[row.plan_version_id]
     prices = [describe_offer_price(offer, row.currency, row.interval) for offer in (before, after)]
     price = [CompareRow("Price", prices)] if prices[0] != prices[1] else []
     return AnnouncedMove(
@@ -98,11 +100,6 @@ def describe_move(session: Session, row: PlannedChange, current: Subscription) -
         rows=[*price, *list_changes([before, after], row.currency)],
         zone=accounts.get_org(session, row.org_id).time_zone,
     )
-
-
-def get_offer(session: Session, version_id: UUID) -> Offer:
-    """Get a version as its subscribers have it."""
-    return next(offer for offer in list_offers(session, version_id) if offer.version_id == version_id)
 
 
 def _find_before(current: Subscription, row: PlannedChange) -> UUID:

@@ -8,9 +8,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Boolean, Integer, Row, Text, TextualSelect, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from app.kit.postgres.arrays import encode_ids
+from app.kit.postgres.together import ask, fill
 from app.rating.schemas import parse_charge
 from app.statements.figures import UsageTerms, build_usage_terms
 from app.subscriptions.terms.resolver import COLLECTED, UNCOLLECTED, Collection, MeterRule, is_free, resolve_meter
@@ -18,15 +21,15 @@ from app.subscriptions.terms.rules import parse_meter_rule
 
 # The public plans on sale, and the version :own, whatever became of it: who is on a plan sees their own version.
 # Numbers are sent as text because Python would decode JSON numbers as floats.
-_OFFERS = text("""
-WITH own AS (
+_VERSION = """
     SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.position,
            version.id AS version_id, version.number, version.trial_days, version.trial_overage,
            newest.number AS newest_number, newest.version_id AS newest_id
     FROM catalog_versions version JOIN catalog_plans plan ON plan.id = version.plan_id
     JOIN catalog_newest newest ON newest.plan_id = version.plan_id
-    WHERE version.id = CAST(:own AS uuid)
-),
+"""
+_ON_SALE = f"""
+WITH own AS ({_VERSION} WHERE version.id = CAST(:own AS uuid)),
 plan AS (
     SELECT key, name, summary, is_default, public, position, version_id, number, trial_days, trial_overage,
            number AS newest_number, version_id AS newest_id
@@ -34,6 +37,15 @@ plan AS (
     WHERE public AND NOT EXISTS (SELECT FROM own WHERE own.key = catalog_offers.key)
     UNION ALL TABLE own
 )
+"""  # noqa: S608  # nosec B608  # fixed words
+# Some versions, and what the plan of one is sold as today, unless it is sold no more.
+_VERSIONS = f"""
+WITH plan AS (
+    {_VERSION} WHERE version.id = ANY (CAST(:versions AS uuid[])) OR (newest.version_id = version.id
+        AND plan.archived_at IS NULL AND plan.id = (SELECT of.plan_id FROM catalog_versions of WHERE of.id = :agreed))
+)
+"""  # noqa: S608  # nosec B608  # fixed words
+_PARTS = """
 SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.version_id, plan.number, plan.trial_days,
        plan.trial_overage, plan.newest_number,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, interval, amount)), '[]') FROM catalog_prices
@@ -53,8 +65,14 @@ SELECT plan.key, plan.name, plan.summary, plan.is_default, plan.public, plan.ver
        (SELECT coalesce(jsonb_agg(jsonb_build_array(key, label, value) ORDER BY position, key), '[]')
         FROM catalog_features WHERE plan_version_id = plan.version_id) AS features
 FROM plan
-ORDER BY plan.position, plan.key
-""")
+ORDER BY plan.position, plan.key, plan.number
+"""
+_OFFERS, _AGREED = text(_ON_SALE + _PARTS), text(_VERSIONS + _PARTS)
+_COLUMNS = {
+    "key": Text, "name": Text, "summary": Text, "is_default": Boolean, "public": Boolean, "version_id": Uuid,
+    "number": Integer, "trial_days": Integer, "trial_overage": Text, "newest_number": Integer, "newest_prices": JSONB,
+    "prices": JSONB, "meters": JSONB, "charges": JSONB, "limits": JSONB, "features": JSONB,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +157,21 @@ def list_offers(session: Session, own: UUID | None = None) -> list[Offer]:
     Worked example: Free, Pro (version 2) and a private Custom, seen by a visitor: Free and Pro, each with its prices;
     seen by a subscriber of Pro's version 1: Free, and Pro as version 1 has it.
     """
-    return [_offer(row) for row in session.execute(_OFFERS, {"own": own})]
+    return [_offer(row) for row in ask(session, select_offers(own))]
+
+
+def select_offers(own: UUID | None) -> TextualSelect:
+    """Select what `list_offers` lists."""
+    return fill(_OFFERS, own=own).columns(**_COLUMNS)
+
+
+def list_agreed(session: Session, agreed: UUID, others: Iterable[UUID]) -> list[Offer]:
+    """A version, others beside it, and the newest version of its plan, unless that is archived.
+
+    Worked example: version 1 of Pro, which is sold as version 3, with no others: versions 1 and 3.
+    """
+    asked = {"versions": encode_ids({agreed, *others}), "agreed": agreed}
+    return [_offer(row) for row in session.execute(_AGREED, asked)]
 
 
 def _offer(row: Row[Any]) -> Offer:

@@ -11,11 +11,12 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, TextualSelect
 from sqlalchemy.orm import Session
 
 from app.kit.money import ZERO
 from app.kit.periods import Period
+from app.kit.postgres.together import ask
 from app.statements import queries
 from app.statements.current_usage import CurrentUsage
 
@@ -42,11 +43,16 @@ def list_past_periods(session: Session, usage: CurrentUsage, months: int = MOST_
     Worked example: nothing used in August, 500 calls in September, none in October, asked for three months: September
     and October.
     """
-    start = usage.period.start
-    rows = queries.list_period_rows(session, usage.org_id, start - _LONGEST_MONTH * (months + 1), start)
+    rows = ask(session, select_past_periods(usage, months))
     past = [_sum_up(list(lines)) for _, lines in groupby(rows, attrgetter("starts_at"))][-months:]
     first = next((number for number, each in enumerate(past) if any(each.used.values())), len(past))
     return past[first:]
+
+
+def select_past_periods(usage: CurrentUsage, months: int = MOST_MONTHS) -> TextualSelect:
+    """Select what `list_past_periods` reads."""
+    start = usage.period.start
+    return queries.select_period_rows(usage.org_id, start - _LONGEST_MONTH * (months + 1), start)
 
 
 def _sum_up(rows: Sequence[Row[Any]]) -> PastPeriod:

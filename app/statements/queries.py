@@ -12,10 +12,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import BigInteger, Boolean, DateTime, Integer, Numeric, Row, Text, TextualSelect, Uuid, text
 from sqlalchemy.orm import Session
 
 from app.kit.postgres.arrays import encode_keys
+from app.kit.postgres.together import ask, fill
 from app.rating import Charge
 from app.rating.schemas import parse_charge
 from app.subscriptions.terms.resolver import MeterTerms
@@ -209,7 +210,18 @@ def list_period_rows(session: Session, org_id: UUID, start: datetime, end: datet
 
     Worked example: two calendar months, one meter used in each: two rows, each with its month's allowance and charge.
     """
-    return session.execute(_PERIODS_BETWEEN, {"org_id": org_id, "start": start, "end": end}).all()
+    return ask(session, select_period_rows(org_id, start, end))
+
+
+def select_period_rows(org_id: UUID, start: datetime, end: datetime) -> TextualSelect:
+    """Select what `list_period_rows` lists."""
+    at = DateTime(timezone=True)
+    return fill(_PERIODS_BETWEEN, org_id=org_id, start=start, end=end).columns(
+        org_id=Uuid, starts_at=at, ends_at=at, time_zone=Text, currency=Text, meter_id=Integer, policy=Text,
+        allowance=Numeric, hard_limit=Numeric, cap=Numeric, sources=Text, used=Numeric, imported=Numeric,
+        events=BigInteger, plan_changed=Boolean, plan_version_id=Uuid, charge_id=Uuid, key=Text, name=Text, unit=Text,
+        model=Text, properties=Text,
+    )  # fmt: skip
 
 
 def list_rows_of_periods(

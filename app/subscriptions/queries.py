@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, Uuid, func, select
 from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.catalog.sql_views import VERSIONS
 from app.kit.errors import NotFound, Unavailable
+from app.kit.postgres.together import AnySelect, ask
 from app.subscriptions.models import Subscription, SubscriptionEvent, TermsInForce, UsagePeriod
 
 # For the hot pool: the org's requests a minute (NULL is unlimited); no row where its terms have to be resolved first.
@@ -49,8 +50,13 @@ class HistoryLine:
 
 def find_subscription(session: Session, org_id: UUID) -> Subscription | None:
     """Find the org's current subscription; None is the default plan. Always refreshed from the database."""
+    return next(iter(ask(session, select_subscription(org_id))), None)
+
+
+def select_subscription(org_id: UUID) -> Select[Subscription]:
+    """Select the org's current subscription, as it is stored now."""
     query = select(Subscription).where(Subscription.org_id == org_id, Subscription.is_open)
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return query.execution_options(populate_existing=True)
 
 
 def get_subscription(session: Session, org_id: UUID, subscription_id: UUID) -> Subscription:
@@ -94,25 +100,34 @@ def list_open(session: Session, org_ids: Collection[UUID]) -> dict[UUID, Subscri
 
 def list_history(session: Session, org_id: UUID, limit: int = 200) -> list[HistoryLine]:
     """List the events of the org's subscriptions, newest first."""
-    query = (
+    return [
+        HistoryLine(event.kind, event.at, PlanName(key, name, number), event.subscription_id)
+        for event, key, name, number in ask(session, select_history(org_id, limit))
+    ]
+
+
+def select_history(org_id: UUID, limit: int) -> AnySelect:
+    """Select what `list_history` lists."""
+    return (
         select(SubscriptionEvent, VERSIONS.c.plan_key, VERSIONS.c.plan_name, VERSIONS.c.number)
         .join(VERSIONS, VERSIONS.c.id == SubscriptionEvent.plan_version_id)
         .where(SubscriptionEvent.org_id == org_id)
         .order_by(SubscriptionEvent.at.desc(), SubscriptionEvent.id.desc())
         .limit(limit)
     )
-    return [
-        HistoryLine(event.kind, event.at, PlanName(key, name, number), event.subscription_id)
-        for event, key, name, number in session.execute(query)
-    ]
 
 
 def get_plan_in_force(session: Session, org_id: UUID, at: datetime) -> UUID:
     """Get the org's plan version at a time; raises `Unavailable` before a catalogue is applied."""
-    version_id = session.scalar(select(func.plan_in_force(org_id, at)))
+    [(version_id,)] = ask(session, select_plan_in_force(org_id, at))
     if not isinstance(version_id, UUID):
         raise Unavailable(_NO_CATALOGUE)
     return version_id
+
+
+def select_plan_in_force(org_id: UUID, at: datetime) -> Select[UUID]:
+    """Select the org's plan version at a time."""
+    return select(func.plan_in_force(org_id, at, type_=Uuid))
 
 
 def get_default_version_id(session: Session) -> UUID:
@@ -125,6 +140,11 @@ def get_default_version_id(session: Session) -> UUID:
 
 def find_period(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | None:
     """Find the usage period that contains a time, as it is stored now; None if it is not open yet."""
+    return next(iter(ask(session, select_period(org_id, at))), None)
+
+
+def select_period(org_id: UUID, at: datetime) -> Select[UsagePeriod]:
+    """Select what `find_period` finds."""
     query = (
         select(UsagePeriod)
         .where(UsagePeriod.org_id == org_id, UsagePeriod.starts_at <= at)
@@ -132,7 +152,7 @@ def find_period(session: Session, org_id: UUID, at: datetime) -> UsagePeriod | N
         .limit(1)
         .where(UsagePeriod.ends_at > at)
     )
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return query.execution_options(populate_existing=True)
 
 
 def find_current_period(session: Session, org_id: UUID, now: datetime) -> UsagePeriod | None:

@@ -69,7 +69,7 @@ def test_the_overview_names_who_is_overdue_without_asking_more(scenario: Scenari
         page = read(staff, "/admin")
     shown = page.partition('id="our-invoices"')[2].partition("</section>")[0]
     assert "Overdue in USD" in shown
-    assert len(asked) + 1 <= 6, asked
+    assert len(asked) <= 6, asked
     _, overdue = sum_owed_with_overdue(scenario.session, scenario.clock.now(), 10_000)
     assert (late.number, name) in {(invoice.number, org) for invoice, org in overdue}
     longest, named = overdue[0]
@@ -152,7 +152,7 @@ def test_an_invoice_is_voided_with_a_reason_and_issued_again(scenario: Scenario)
     page = read(staff, home)
     assert "Issued INV-2026-" in page
     assert "waits for the next invoice" not in page
-    assert "invoice.voided" in page
+    assert "Invoice voided" in page
     assert press(staff, home, f"{home}/invoices")[0] == 303
     assert "There is nothing to invoice." in read(staff, home)
 

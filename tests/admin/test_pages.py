@@ -114,7 +114,7 @@ def test_the_audit_shows_the_changed_fields_only(scenario: Scenario) -> None:
     value = offer(staff, org.id, "Pro, $490.00 a year, USD")
     press(staff, f"/admin/orgs/{org.id}", f"/admin/orgs/{org.id}/plan", offer=value)
     page = read(staff, f"/admin/orgs/{org.id}")
-    row = page[page.index("subscription.plan_assigned") :].partition("</tr>")[0]
+    row = page[page.index("Plan assigned") :].partition("</tr>")[0]
     assert "interval year" in row
     assert "USD" not in row
 
@@ -134,7 +134,7 @@ def test_an_org_shows_members_bars_events_and_audit(scenario: Scenario) -> None:
     page = read(scenario.staff(), f"/admin/orgs/{org.id}")
     assert "<strong>950</strong> of 1,000 calls" in page
     assert "@example.com" in page
-    assert "org.created" in page
+    assert "Organisation created" in page
 
 
 def test_a_given_plan_holds_at_once_and_stands_in_the_audit_chain(scenario: Scenario) -> None:
@@ -144,7 +144,7 @@ def test_a_given_plan_holds_at_once_and_stands_in_the_audit_chain(scenario: Scen
     assert status == 303
     page = read(staff, f"/admin/orgs/{org.id}")
     assert copy("admin.plan_given", offer="Pro, $49.00 a month, USD") in page
-    assert "subscription.plan_assigned" in page
+    assert "Plan assigned" in page
     current = scenario.app.test_client().get("/api/v1/usage/current", headers=org.api()).get_json()
     calls = current["meters"][0]
     assert (current["plan"]["key"], calls["limit"], calls["policy"]) == ("pro", "50000", "charge")
@@ -208,10 +208,10 @@ def test_a_form_without_its_token_does_nothing(scenario: Scenario) -> None:
     assert "Suspended since" not in read(staff, f"/admin/orgs/{org.id}")
 
 
-@pytest.mark.parametrize(("path", "budget"), [("/admin", 6), ("/admin/orgs", 6), ("/admin/orgs/{org}", 11)])
+@pytest.mark.parametrize(("path", "budget"), [("/admin", 6), ("/admin/orgs", 6), ("/admin/orgs/{org}", 6)])
 def test_each_page_asks_the_database_little(scenario: Scenario, path: str, budget: int) -> None:
     org, staff = scenario.org().on(scenario.plan()).with_period(), scenario.staff()
     read(staff, path.format(org=org.id))  # the first look of an hour is audited
     with scenario.statements() as asked:
         read(staff, path.format(org=org.id))
-    assert len(asked) + 1 <= budget, asked
+    assert len(asked) <= budget, asked

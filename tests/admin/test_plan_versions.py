@@ -105,7 +105,7 @@ def test_nobody_else_finds_them(scenario: Scenario, plan: MadePlan) -> None:
     assert scenario.client.get("/api/v1/admin/plans", headers=key).status_code == 403
 
 
-@pytest.mark.parametrize(("path", "budget"), [("/admin/plans", 4), ("/admin/plans/{plan}", 17)])
+@pytest.mark.parametrize(("path", "budget"), [("/admin/plans", 4), ("/admin/plans/{plan}", 6)])
 def test_each_page_asks_the_database_little(scenario: Scenario, plan: MadePlan, path: str, budget: int) -> None:
     for _ in range(3):
         stays(scenario, plan)

@@ -1,4 +1,5 @@
 import json
+import re
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app.audit import verify
 from app.audit.chain import as_json, entry_hash, genesis
 from app.audit.cli import group
 from app.audit.queries import list_entries
@@ -118,6 +120,12 @@ def test_an_edit_with_its_own_hash_mended_is_named_at_the_entry_after_it(session
     tamper(session, "UPDATE audit_entries SET hash = :h WHERE id = :id", h=entry_hash(dict(forged)), id=forged["id"])
     (problem,) = list_problems(session, chain)
     assert (problem.seq, problem.what) == (4, "does not follow the entry before it")
+
+
+def test_of_a_chain_that_is_named_no_other_is_read(session, chain):
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    plan = "\n".join(session.execute(text(f"EXPLAIN {verify._WALK_ONE}"), {"chain": chain}).scalars())
+    assert re.search(r"Scan using uq_audit_entries_chain\w* on audit_entries", plan), plan
 
 
 @pytest.mark.parametrize("seq", [1, 4])

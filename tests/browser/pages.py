@@ -332,7 +332,7 @@ ADMIN = {
     "admin-audit-none": Shown("/admin/audit?action=none.", "staff", sheet=False),
     "admin-audit-choices": Shown("/admin/audit?org=i", "staff", sheet=False),
     "admin-audit-verified": Shown("/admin/audit", "staff", (press("Verify this chain"),), sheet=False),
-    "admin-audit-entry": Shown("/admin/audit?action=catalog.", "staff", (follow("catalog."),)),
+    "admin-audit-entry": Shown("/admin/audit?action=catalog.", "staff", (follow("Plan version published"),)),
     "admin-mail": Shown("/admin/mail", "staff"),
     "admin-find": Shown("/admin/find?q=over", "staff", sheet=False),
     "admin-mail-none": Shown("/admin/mail?state=failed&to=nobody@demo.example", "staff", sheet=False),

@@ -76,7 +76,9 @@ def _button(org: Org) -> Callable[[], Any]:
 # more of `forecast` and `statements/ahead` calculate that, `outlook` says it, bars and running total show it, three of
 # `charts` draw it. All of it is on the page of every org with a week of use, so none of these can stay unopened; to
 # join them would lower the number and shorten no reading.
-BOUNDS = {usage_event: 22, webhook: 70, dashboard: 46, purchase: 113}
+# All but the event rose by one when what a page reads came to be one statement (`kit/postgres/together.py`), a purchase
+# by two (`catalog/parts.py`).
+BOUNDS = {usage_event: 22, webhook: 71, dashboard: 47, purchase: 115}
 
 
 @pytest.mark.parametrize("act", BOUNDS, ids=lambda act: act.__name__)

@@ -12,13 +12,11 @@ from uuid import UUID
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.accounts import models as accounts
 from app.ops.clock.mover import Mover
 from app.payments.webhooks.models import InboxEvent
-from app.web.database import db
 from tests import factories
 from tests.factories import MadePlan
 from tests.scenario import queue, webhook
@@ -26,6 +24,7 @@ from tests.scenario.moving import PortalHere, StripeHere
 from tests.scenario.org import Org
 from tests.scenario.rollups import fold
 from tests.standin import StandIn
+from tests.support.statements import asked_inside
 from tests.today import FixedClock
 
 
@@ -161,14 +160,6 @@ class Scenario:
 
     @contextmanager
     def statements(self) -> Iterator[list[str]]:
-        """What requests ask of the database through their session; signing in is one more, on the hot pool."""
-        asked: list[str] = []
-
-        def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            asked.append(statement)
-
-        event.listen(db.engine, "before_cursor_execute", note)
-        try:
+        """What requests ask of the database, signing in included."""
+        with asked_inside() as asked:
             yield asked
-        finally:
-            event.remove(db.engine, "before_cursor_execute", note)

@@ -11,7 +11,7 @@ from uuid import UUID
 from flask_login import AnonymousUserMixin, UserMixin
 from sqlalchemy.orm import Session
 
-from app.accounts.identity import VISITOR, Caller, Viewing
+from app.accounts.identity import ORG_CHOICES_SQL, VISITOR, Caller, OrgChoice, Viewing
 from app.accounts.roles import VIEWER
 from app.accounts.sign_in.sessions import IDLE
 from app.accounts.tokens import digest_token
@@ -23,7 +23,7 @@ _SESSION = """
 SELECT s.id, s.user_id, s.last_seen_at, s.authenticated_at, u.email, u.name, u.staff, u.staff_owner,
        u.theme,
        u.email_verified_at IS NOT NULL, o.id, m.role, o.name, o.time_zone, o.currency, o.suspended_at IS NOT NULL,
-       (SELECT count(*) FROM memberships mine WHERE mine.user_id = s.user_id),
+       ARRAY(SELECT json_build_array(choice.id, choice.name, choice.role) FROM ({choices}) choice),
        v.id, v.org_id, v.ends_at,
        v.closed_at IS NOT NULL OR v.ends_at <= %(now)s OR NOT u.staff OR seen.id IS NULL,
        seen.name, seen.time_zone, seen.currency, seen.suspended_at IS NOT NULL
@@ -34,7 +34,7 @@ LEFT JOIN orgs o ON o.id = m.org_id AND o.deleted_at IS NULL
 LEFT JOIN org_views v ON v.session_id = s.id AND v.left_at IS NULL
 LEFT JOIN orgs seen ON seen.id = v.org_id AND seen.deleted_at IS NULL
 WHERE s.expires_at > %(now)s AND s.last_seen_at > %(now)s - %(idle)s
-"""
+""".format(choices=ORG_CHOICES_SQL.format(user="s.user_id"))  # noqa: S608  # nosec B608  # fixed words
 _FIND_SESSION = f"{_SESSION} AND s.token_hash = %(digest)s"
 _HOLD_SESSION = f"{_SESSION} AND s.id = %(id)s FOR SHARE OF s, u"  # no input
 _MARK_SEEN = """
@@ -83,7 +83,7 @@ def hold_session(session: Session, session_id: UUID | None, *, now: datetime) ->
 
 def _build_caller(row: Sequence[Any]) -> Caller:
     session_id, user_id, _, authenticated_at, email, name, staff, staff_owner, theme, verified, *org = row
-    org_id, role, org_name, time_zone, currency, suspended, org_count, *view = org
+    org_id, role, org_name, time_zone, currency, suspended, choices, *view = org
     own = Caller(
         "user",
         user_id=user_id,
@@ -101,7 +101,7 @@ def _build_caller(row: Sequence[Any]) -> Caller:
         theme=theme,
         session_id=session_id,
         authenticated_at=authenticated_at,
-        org_count=org_count,
+        orgs=tuple(OrgChoice(UUID(choice), *told) for choice, *told in choices),
     )
     return own if view[0] is None else _as_viewer(own, view)
 
@@ -111,7 +111,7 @@ def _as_viewer(own: Caller, view: Sequence[Any]) -> Caller:
     view_id, org_id, ends_at, over, org_name, time_zone, currency, suspended = view
     viewing = Viewing(view_id, org_id, ends_at, over)
     nobody = replace(
-        own, staff=False, staff_owner=False, org_id=None, role=None, org_name=None, org_count=0, viewing=viewing
+        own, staff=False, staff_owner=False, org_id=None, role=None, org_name=None, orgs=(), viewing=viewing
     )
     if over:
         return nobody

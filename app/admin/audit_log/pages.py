@@ -19,6 +19,7 @@ from app.admin.audit_log.search import (
 )
 from app.admin.queries import list_org_names
 from app.admin.usage.pages import pages
+from app.audit.actions import describe_action
 from app.audit.models import INSTALLATION as INSTALLATION_CHAIN
 from app.audit.queries import get_entry, keep_changes
 from app.audit.verify import ChainStretch, verify_stretch
@@ -68,6 +69,7 @@ def audit_entry(entry_id: str) -> Response:
     chain = Chain(org_id, orgs.get(org_id, str(org_id))) if org_id else INSTALLATION
     answer = render(
         "admin/audit_entry.html",
+        describe_action=describe_action,
         entry=entry.act,
         chain=chain,
         chain_href=url_for("admin.audit_log", org=org_id),
@@ -91,6 +93,7 @@ def _render_log(chain: Chain, search: Search, stretch: ChainStretch | None = Non
         tabs=_tabs(chain),
         entries=found.entries,
         names=list_actor_names(session(), [entry.act.actor_id for entry in found.entries]),
+        describe_action=describe_action,
         describe_actor=view.describe_actor,
         describe_side=view.describe_side,
         keep_changes=keep_changes,

@@ -8,14 +8,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Select
 from sqlalchemy.orm import Session
 
 from app.admin import queries
 from app.billing_runs.offline import list_invoiceable
 from app.invoices.offline.models import OPEN, PAID, VOID, WRITTEN_OFF, IssuedInvoice
-from app.invoices.offline.queries import OVERDUE, IssuedFilter, list_issued, list_owed, sum_owed, sum_owed_with_overdue
+from app.invoices.offline.queries import (
+    OVERDUE,
+    IssuedFilter,
+    list_issued,
+    list_owed,
+    select_newest_issued,
+    sum_owed,
+    sum_owed_with_overdue,
+)
 from app.invoices.offline.terms import get_terms_days
+from app.kit.postgres.together import ask
 from app.portal.shell.issued import Badge, describe_issued_state, format_date
 from app.portal.shell.links import Link
 from app.statements.wording import format_amount
@@ -99,18 +108,23 @@ def get_org_invoices(session: Session, org: Row[Any], paid_in: str, now: datetim
 
     What waits in another currency than it pays in (`paid_in`) only an invoice of ours can bill.
     """
-    rows = list_issued(session, IssuedFilter(org.id), now, None, _FEW + 1)
+    rows = ask(session, select_org_invoices(org.id, now))
     if not rows and org.collection != "offline" and not set(org.waiting_in) - {paid_in}:
         return None
     waiting: dict[str, int] = {}
     for line in list_invoiceable(session, org.id) if org.waiting_in else ():
         waiting[line.currency] = waiting.get(line.currency, 0) + line.amount
     return OrgInvoices(
-        rows=_build_rows(session, rows[:_FEW], now),
+        rows=[_build_row(row, org.name, now) for row in rows[:_FEW]],
         days=get_terms_days(session, org.id),
         waiting=[format_amount(amount, currency) for currency, amount in waiting.items()],
         more=f"The latest {_FEW}." if len(rows) > _FEW else None,
     )
+
+
+def select_org_invoices(org_id: UUID, now: datetime) -> Select[IssuedInvoice]:
+    """Select the latest of our invoices to an organisation."""
+    return select_newest_issued(IssuedFilter(org_id), now, None, _FEW + 1)
 
 
 def _list_owed_figures(row: Row[Any]) -> Sequence[tuple[str, str, str]]:

@@ -25,6 +25,8 @@ KINDS = {
     "audit": "Audit log",
 }
 """The kinds of entries, in the order in which they are offered as filters."""
+_TOLD = {"override": ("override.given", "override.ended"), "note": ("note.written",)}
+"""What the audit log says again of a kind: left out where that kind is shown."""
 _VIEWS = (
     "subscriptions_timeline",
     "invoices_timeline",
@@ -38,7 +40,7 @@ _VIEWS = (
 _ROOM = """
 (SELECT at, kind, key, what, actor_id, facts FROM {view}
  WHERE org_id = :org_id AND kind = ANY (:kinds) AND at <= :until
-   AND (CAST(:key AS text) IS NULL OR at < :until OR key COLLATE "C" < :key)
+   AND (CAST(:key AS text) IS NULL OR at < :until OR key COLLATE "C" < :key) AND what <> ALL (:told)
  ORDER BY at DESC, key COLLATE "C" DESC LIMIT :limit)
 """
 _TIMELINE = text(f"""
@@ -79,7 +81,11 @@ def read_timeline(
     Raises `InvalidRequest` if the cursor is not valid.
     """
     until, key = parse_time_cursor(cursor) or (now, None)
-    asked = {"org_id": org_id, "kinds": list(kinds or KINDS), "until": until, "key": key, "limit": limit + 1}
+    shown_kinds = list(kinds or KINDS)
+    told = [action for kind in shown_kinds for action in _TOLD.get(kind, ())]
+    asked = {
+        "org_id": org_id, "kinds": shown_kinds, "told": told, "until": until, "key": key, "limit": limit + 1,
+    }  # fmt: skip
     entries = [TimelineEntry(*row) for row in session.execute(_TIMELINE, asked)]
     shown = entries[:limit]
     following = encode_cursor(shown[-1].at.isoformat(), shown[-1].key) if len(entries) > limit else None

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app.admin.audit_log.view import describe_kind_and_name, describe_side
 from app.admin.orgs.timeline import KINDS, TimelineEntry
+from app.audit.actions import describe_action
 from app.audit.queries import keep_changes
 from app.portal.account_statement.movements import EVENTS, Movement
 from app.portal.billing.words import describe_event
@@ -64,7 +65,7 @@ def _describe(entry: TimelineEntry, zone: str) -> _Words:
         case "mail":
             words = entry.what, _describe_mail(facts)
         case _:
-            words = entry.what, _describe_change(facts)
+            words = describe_action(entry.what), _describe_change(facts)
     return words
 
 

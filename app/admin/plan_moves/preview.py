@@ -18,9 +18,11 @@ from app.catalog.compare import compare_terms
 from app.catalog.from_db import build_terms
 from app.catalog.models import PlanVersion
 from app.kit.errors import NotFound
+from app.payments import queries as payments
 from app.statements.blast.effects import OrgEffect
 from app.statements.blast.radius import find_blast_radius, list_effects
 from app.statements.blast.version import PricedVersion, load_priced_version
+from app.subscriptions.changes.dates import prepare_dates
 from app.subscriptions.changes.moves import PlannedTarget
 
 
@@ -66,6 +68,8 @@ def _decide(session: Session, effects: Sequence[OrgEffect], version: PricedVersi
     """Decide about each, in its organisation's zone. The organisations are loaded for all decisions at once."""
     org_ids = [effect.org_id for effect in effects]
     orgs, facts = accounts.get_orgs(session, org_ids), load_move_facts(session, org_ids)
+    prepare_dates(session, {org_id: fact.current for org_id, fact in facts.items()}, [clock.now, clock.not_before])
+    payments.prepare_open_subscriptions(session, org_ids)
     moves = []
     for effect in effects:
         current = facts[effect.org_id].current

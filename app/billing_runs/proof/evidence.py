@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.billing_runs.models import PeriodClose
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
 from app.invoices import queries as invoices
-from app.invoices.charges import LineCharge, load_charges
+from app.invoices.charges import LineCharge, match_charges
+from app.invoices.line_queries import select_for_lines
 from app.invoices.models import InvoiceLine
 from app.kit.periods import Period
+from app.kit.postgres.together import ask, prepare
 from app.metering.verification import period_figures
-from app.metering.verification.move import list_unsettled
+from app.metering.verification.move import list_unsettled, select_unsettled
 from app.metering.verification.period_figures import CountedUsage, DailyTotals, LeftOut
 from app.statements import queries as statements
 from app.subscriptions.models import UsagePeriod
@@ -55,6 +57,14 @@ class Evidence:
 def read_evidence(session: Session, org_id: UUID, usage_period: UsagePeriod) -> Evidence:
     """Read everything that bears on a period's figures."""
     period = Period(usage_period.starts_at, usage_period.ends_at)
+    of_lines = select_for_lines(org_id, invoices.select_period_lines(org_id, period.start))
+    close = select(PeriodClose).where(PeriodClose.org_id == org_id, PeriodClose.period_start == period.start)
+    prepare(
+        session, of_lines.lines, of_lines.charges, close, period_figures.CLUSTER, catalog.select_meters(),
+        period_figures.select_left_out(org_id, period), period_figures.select_counted(org_id, period),
+        period_figures.select_daily_totals(org_id, period), select_unsettled(org_id),
+        statements.select_period_rows(org_id, period.start, period.end),
+    )  # fmt: skip
     left_out: dict[int, list[LeftOut]] = defaultdict(list)
     for omission in period_figures.list_left_out(session, org_id, period):
         left_out[omission.meter_id].append(omission)
@@ -69,19 +79,21 @@ def read_evidence(session: Session, org_id: UUID, usage_period: UsagePeriod) -> 
         meters=catalog.get_meters_by_id(session),
         rows=statements.list_period_rows(session, org_id, period.start, period.end),
         counted=period_figures.count_events(session, org_id, period),
-        at_close=_count_at_close(session, org_id, period),
+        at_close=_count_at_close(session, ask(session, close), period),
         days=period_figures.compare_daily_totals(session, org_id, period),
         left_out=left_out,
         lines=lines,
-        charges=load_charges(session, [line for of in lines.values() for line in of]),
+        charges=match_charges((line for of in lines.values() for line in of), ask(session, of_lines.charges)),
         unsettled=frozenset(
             each.meter_id for each in list_unsettled(session, org_id) if each.starts_at == period.start
         ),
     )
 
 
-def _count_at_close(session: Session, org_id: UUID, period: Period) -> Mapping[int, CountedUsage] | None:
-    close = session.get(PeriodClose, (org_id, period.start))
+def _count_at_close(
+    session: Session, closes: Sequence[PeriodClose], period: Period
+) -> Mapping[int, CountedUsage] | None:
+    close = next(iter(closes), None)
     if close is None or close.mark is None or close.cluster != period_figures.get_cluster(session):
         return None
-    return period_figures.count_events(session, org_id, period, below=close.mark)
+    return period_figures.count_events(session, close.org_id, period, below=close.mark)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.invoices.offline.models import IssuedDocument, IssuedInvoice
 from app.kit.errors import NotFound
+from app.kit.postgres.together import ask
 
 TASK = "invoices.keep_document"
 
@@ -26,8 +27,12 @@ def list_unkept(session: Session, limit: int) -> Sequence[UUID]:
 
 def is_kept(session: Session, invoice_id: UUID) -> bool:
     """Whether the PDF of an invoice is there."""
-    kept = select(IssuedDocument.invoice_id).where(IssuedDocument.invoice_id == invoice_id)
-    return session.scalar(kept) is not None
+    return bool(ask(session, select_kept(invoice_id)))
+
+
+def select_kept(invoice_id: UUID) -> Select[UUID]:
+    """Select the invoice's id where its PDF is there."""
+    return select(IssuedDocument.invoice_id).where(IssuedDocument.invoice_id == invoice_id)
 
 
 def keep_pdf(session: Session, issued: IssuedInvoice, pdf: bytes, now: datetime) -> None:

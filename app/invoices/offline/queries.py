@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.invoices.offline.models import OPEN, IssuedInvoice, overdue
 from app.kit.errors import NotFound
+from app.kit.postgres.together import ask
 
 OVERDUE = "overdue"
 
@@ -46,8 +47,12 @@ def find_issued(session: Session, org_id: UUID, ids: Collection[UUID]) -> dict[U
     """Find invoices of ours by id."""
     if not ids:
         return {}
-    query = select(IssuedInvoice).where(IssuedInvoice.org_id == org_id, IssuedInvoice.invoice_id.in_(ids))
-    return {row.invoice_id: row for row in session.scalars(query)}
+    return {row.invoice_id: row for row in ask(session, select_issued(org_id, ids))}
+
+
+def select_issued(org_id: UUID, ids: Collection[UUID]) -> Select[IssuedInvoice]:
+    """Select invoices of ours by id."""
+    return select(IssuedInvoice).where(IssuedInvoice.org_id == org_id, IssuedInvoice.invoice_id.in_(ids))
 
 
 def find_by_number(session: Session, number: str) -> IssuedInvoice | None:
@@ -66,11 +71,17 @@ def list_issued(
     session: Session, shown: IssuedFilter, now: datetime, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[IssuedInvoice]:
     """List invoices of ours, newest first; `before` is the last one of the page before."""
+    return ask(session, select_newest_issued(shown, now, before, limit))
+
+
+def select_newest_issued(
+    shown: IssuedFilter, now: datetime, before: tuple[datetime, UUID] | None, limit: int
+) -> Select[IssuedInvoice]:
+    """Select what `list_issued` lists."""
     query = _narrow(select(IssuedInvoice), shown, now)
     if before is not None:
         query = query.where(tuple_(IssuedInvoice.issued_at, IssuedInvoice.invoice_id) < before)
-    order = (IssuedInvoice.issued_at.desc(), IssuedInvoice.invoice_id.desc())
-    return list(session.scalars(query.order_by(*order).limit(limit)))
+    return query.order_by(IssuedInvoice.issued_at.desc(), IssuedInvoice.invoice_id.desc()).limit(limit)
 
 
 def list_owed(
@@ -131,7 +142,7 @@ def _sums(now: datetime) -> Select[str, int, int, int, int]:
     )
 
 
-def _narrow(query: Select[tuple[IssuedInvoice]], shown: IssuedFilter, now: datetime) -> Select[tuple[IssuedInvoice]]:
+def _narrow(query: Select[IssuedInvoice], shown: IssuedFilter, now: datetime) -> Select[IssuedInvoice]:
     if shown.org_id is not None:
         query = query.where(IssuedInvoice.org_id == shown.org_id)
     if shown.state == OVERDUE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -12,12 +13,18 @@ from app.audit.service import write as audit
 from app.invoices.offline.models import MOST_DAYS, USUAL_DAYS, InvoiceTerms
 from app.kit.actor import Actor
 from app.kit.errors import FieldError, InvalidRequest
+from app.kit.postgres.together import ask
 
 
 def get_terms_days(session: Session, org_id: UUID) -> int:
     """The days between issue and due day of the org's next invoice."""
-    row = session.get(InvoiceTerms, org_id, populate_existing=True)
+    row = next(iter(ask(session, select_terms(org_id))), None)
     return USUAL_DAYS if row is None else row.days
+
+
+def select_terms(org_id: UUID) -> Select[InvoiceTerms]:
+    """Select what was agreed with an org, as it is stored now."""
+    return select(InvoiceTerms).where(InvoiceTerms.org_id == org_id).execution_options(populate_existing=True)
 
 
 def set_terms_days(session: Session, org_id: UUID, days: int, *, actor: Actor, now: datetime) -> bool:

@@ -11,13 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, select, text
+from sqlalchemy import BigInteger, Boolean, DateTime, Row, Text, TextualSelect, select, text
 from sqlalchemy.orm import Session
 
 from app.catalog.sql_views import METERS
 from app.kit.ids import new_id
 from app.kit.money import ZERO
 from app.kit.postgres.pool import HotPool
+from app.kit.postgres.together import ask, fill
 from app.metering.models import RefusedEvent, RefusedQuota, RefusedTally
 from app.metering.recording.fingerprint import MAX_DEPTH, is_nested_within
 
@@ -117,7 +118,15 @@ def list_refusal_reasons(session: Session, org_id: UUID, since: datetime) -> Seq
 
     Worked example: two events of unknown meters, and 40 at the limit of API calls: two rows, with `events` 2 and 40.
     """
-    return session.execute(_REASONS, {"org_id": org_id, "since": since}).all()
+    return ask(session, select_refusal_reasons(org_id, since))
+
+
+def select_refusal_reasons(org_id: UUID, since: datetime) -> TextualSelect:
+    """Select what `list_refusal_reasons` lists."""
+    return fill(_REASONS, org_id=org_id, since=since).columns(
+        code=Text, meter=Text, events=BigInteger, at=DateTime(timezone=True), by_hour=Boolean, event_id=Text,
+        detail=Text,
+    )  # fmt: skip
 
 
 def _document(event: bytes) -> str:

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, DateTime, Integer, Text, TextualSelect, Uuid, text
 from sqlalchemy.orm import Session
+
+from app.kit.postgres.together import ask, fill
 
 SLICE = timedelta(hours=6)
 AT_ONCE = 10_000
@@ -122,8 +124,15 @@ def list_unsettled(
     session: Session, org_id: UUID | None = None, most_events: int | None = None
 ) -> list[UnsettledCounter]:
     """List unsettled counters, or those of an org; with `most_events`, only in periods with no more events."""
-    rows = session.execute(_LIST, {"org": org_id, "most": most_events})
-    return [UnsettledCounter(**row) for row in rows.mappings()]
+    return [UnsettledCounter(*row) for row in ask(session, select_unsettled(org_id, most_events))]
+
+
+def select_unsettled(org_id: UUID | None = None, most_events: int | None = None) -> TextualSelect:
+    """Select what `list_unsettled` lists."""
+    at = DateTime(timezone=True)
+    return fill(_LIST, org=org_id, most=most_events).columns(
+        org_id=Uuid, meter_id=Integer, aggregation=Text, starts_at=at, ends_at=at, move=BigInteger
+    )
 
 
 def begin(session: Session, counter: UnsettledCounter) -> Reading:

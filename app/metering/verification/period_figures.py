@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, Date, Integer, Numeric, Text, TextualSelect, text
 from sqlalchemy.orm import Session
 
 from app.kit.money import ZERO
 from app.kit.periods import Period
+from app.kit.postgres.together import ask, fill
 
 _ALL = 2**63 - 1
 # The events of a period, by meter, as far as transactions below a mark recorded them.
@@ -58,10 +60,10 @@ CROSS JOIN LATERAL (
 ) day
 GROUP BY 1
 """)
-_EVENTS = text(
-    "SELECT coalesce(sum(events), 0)::bigint FROM usage_counters WHERE org_id = :org AND period_start = :since"
-)
-_CLUSTER = text("SELECT database_cluster()")
+_EVENTS = text("""
+SELECT coalesce(sum(events), 0)::bigint AS number FROM usage_counters WHERE org_id = :org AND period_start = :since
+""")
+CLUSTER = text("SELECT database_cluster()::text AS cluster").columns(cluster=Text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +97,58 @@ class DailyTotals:
 
 def count_events(session: Session, org_id: UUID, period: Period, below: int | None = None) -> dict[int, CountedUsage]:
     """Count a period's events by meter; `below`: only those of transactions below a mark."""
-    asked = _span(org_id, period) | {"below": _ALL if below is None else below}
-    rows = session.execute(_COUNTED, asked)
+    rows = ask(session, select_counted(org_id, period, below))
     return {row.meter_id: CountedUsage(row.billable, row.imported, row.events) for row in rows}
+
+
+def select_counted(org_id: UUID, period: Period, below: int | None = None) -> TextualSelect:
+    """Select what `count_events` counts."""
+    below = _ALL if below is None else below
+    return fill(_COUNTED, **_span(org_id, period), below=below).columns(
+        meter_id=Integer, billable=Numeric, imported=Numeric, events=BigInteger
+    )
 
 
 def list_left_out(session: Session, org_id: UUID, period: Period) -> list[LeftOut]:
     """List what was voided, imported or refused in a period, by meter and reason."""
-    return [LeftOut(**row) for row in session.execute(_LEFT_OUT, _span(org_id, period)).mappings()]
+    return [LeftOut(*row) for row in ask(session, select_left_out(org_id, period))]
+
+
+def select_left_out(org_id: UUID, period: Period) -> TextualSelect:
+    """Select what `list_left_out` lists."""
+    return fill(_LEFT_OUT, **_span(org_id, period)).columns(
+        meter_id=Integer, reason=Text, events=BigInteger, quantity=Numeric
+    )
 
 
 def compare_daily_totals(session: Session, org_id: UUID, period: Period) -> dict[int, DailyTotals]:
     """Compare the roll-ups of a period's days with the events, by meter; empty while the roll-ups are rebuilt."""
-    rows = session.execute(_ROLLUPS, _span(org_id, period)).mappings()
-    return {row["meter_id"]: DailyTotals(**row) for row in rows}
+    return {row.meter_id: DailyTotals(*row) for row in ask(session, select_daily_totals(org_id, period))}
+
+
+def select_daily_totals(org_id: UUID, period: Period) -> TextualSelect:
+    """Select what `compare_daily_totals` compares."""
+    return fill(_ROLLUPS, **_span(org_id, period)).columns(
+        meter_id=Integer, days=BigInteger, differing=BigInteger, first=Date
+    )
 
 
 def find_event_number(session: Session, org_id: UUID, period_start: datetime) -> int:
     """Find how many events the counters of a period have: what it takes to count them again."""
-    return int(session.scalar(_EVENTS, {"org": org_id, "since": period_start}) or 0)
+    [(number,)] = ask(session, select_event_number(org_id, period_start))
+    return int(number)
+
+
+def select_event_number(org_id: UUID, period_start: datetime) -> TextualSelect:
+    """Select what `find_event_number` finds."""
+    return fill(_EVENTS, org=org_id, since=period_start).columns(number=BigInteger)
 
 
 def get_cluster(session: Session) -> str:
     """Get the identifier of this database cluster: marks of another one say nothing here."""
-    return str(session.scalar(_CLUSTER))
+    [(cluster,)] = ask(session, CLUSTER)
+    return str(cluster)
 
 
-def _span(org_id: UUID, period: Period) -> dict[str, object]:
+def _span(org_id: UUID, period: Period) -> dict[str, Any]:
     return {"org": org_id, "since": period.start, "until": period.end}

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.accounts.orgs.service import fix_currency
@@ -20,6 +20,7 @@ from app.kit.actor import Actor
 from app.kit.errors import Conflict, FieldError, InvalidRequest
 from app.kit.fields import MOST_NAME
 from app.kit.periods import midnight
+from app.kit.postgres.together import ask
 from app.payments.models import BillingRecord
 
 REASON = "offline_invoice"
@@ -83,8 +84,13 @@ def record_payment(
 
 def list_payments(session: Session, org_id: UUID, invoice_id: UUID) -> list[BillingRecord]:
     """List the payments of an invoice of ours, by day."""
+    return ask(session, select_payments(org_id, invoice_id))
+
+
+def select_payments(org_id: UUID, invoice_id: UUID) -> Select[BillingRecord]:
+    """Select what `list_payments` lists."""
     query = select(BillingRecord).where(BillingRecord.org_id == org_id, BillingRecord.offline_invoice_id == invoice_id)
-    return list(session.scalars(query.order_by(BillingRecord.settled_at, BillingRecord.created_at)))
+    return query.order_by(BillingRecord.settled_at, BillingRecord.created_at)
 
 
 def _check_day(issued: IssuedInvoice, day: date, now: datetime) -> None:

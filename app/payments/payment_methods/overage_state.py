@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.accounts import queries as accounts
+from app.kit.postgres.together import AnySelect
 from app.payments import queries as payments
-from app.subscriptions.overage.consents import find_consent
+from app.subscriptions import queries as subscriptions
+from app.subscriptions.overage.consents import find_consent, select_consent
 from app.subscriptions.overage.switch import OverageOffer, covers, find_offer
 
 
@@ -26,6 +30,14 @@ class OverageState:
     def on(self) -> bool:
         """Whether usage above the allowance is charged now."""
         return self.since is not None and not self.lapsed
+
+
+def select_overage_state(org_id: UUID, now: datetime) -> Sequence[AnySelect]:
+    """Select what `find_overage_state` reads."""
+    return (
+        subscriptions.select_subscription(org_id), subscriptions.select_plan_in_force(org_id, now),
+        accounts.select_org(org_id), select_consent(org_id), payments.select_customer(org_id),
+    )  # fmt: skip
 
 
 def find_overage_state(session: Session, org_id: UUID, now: datetime) -> OverageState | None:

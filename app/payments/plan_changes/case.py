@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, TextualSelect, select
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import Conflict, NotAllowed, NotFound
+from app.kit.postgres.together import AnySelect, ask, forget, prepare
 from app.payments import queries
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
 from app.payments.plan_changes.models import PlanChangeAttempt
 from app.subscriptions import queries as subscriptions
 from app.subscriptions.changes.models import PlannedChange
-from app.subscriptions.changes.planned import find_planned, is_schedule_ours
+from app.subscriptions.changes.planned import find_planned, is_schedule_ours, select_planned
 from app.subscriptions.changes.plans import build_plan_prices
 from app.subscriptions.changes.timing import (
     CardKind,
@@ -74,6 +76,7 @@ def load_case(
 
     Raises `NotFound` (no such plan), `NotAllowed` (suspended), `Conflict` (nothing is paid through Stripe).
     """
+    prepare(session, *select_case(org_id))
     if accounts.get_org(session, org_id).suspended_at is not None:
         raise NotAllowed(
             "Your organisation is suspended. Nothing was charged. Please contact us.", code="org_suspended"
@@ -81,10 +84,11 @@ def load_case(
     ours, mirror = subscriptions.find_subscription(session, org_id), queries.find_open_subscription(session, org_id)
     if ours is None or ours.collection != "stripe" or mirror is None:
         raise Conflict("Your organisation has no plan that is paid through Stripe. Nothing was charged.")
-    own = catalog.find_priced_version(session, ours.plan_version_id)
+    prices = queries.select_price(mirror.price_id), _select_processing(mirror)
+    own, newest = catalog.load_change(session, ours.plan_version_id, plan_key, *prices)
     if own is None:
         raise NotFound("There is no such plan.")
-    target, planned = _get_target(session, own, plan_key, ours.currency, interval), find_planned(session, org_id)
+    target, planned = _get_target(own, newest, plan_key, ours.currency, interval), find_planned(session, org_id)
     decision = decide_change(
         PricedPlan(build_plan_prices(own, ours.currency), ours.interval),
         PricedPlan(build_plan_prices(target, ours.currency), interval),
@@ -92,7 +96,17 @@ def load_case(
     )
     wanted = _describe(session, target, interval, ours.currency)
     current = _describe(session, own, ours.interval, ours.currency, price_id=mirror.price_id)
+    forget(session)  # the caller may go on to change it
     return ChangeCase(org_id, mirror.id, ours.currency, current, wanted, decision, replaces=planned is not None)
+
+
+def select_case(org_id: UUID) -> Sequence[AnySelect | TextualSelect]:
+    """Select what a change of an org is about, whatever is changed to."""
+    return (
+        accounts.select_org(org_id), subscriptions.select_subscription(org_id),
+        queries.select_open_subscription(org_id), select_planned(org_id), _select_open_attempt(org_id),
+        queries.select_owed(org_id), queries.select_customer(org_id),
+    )  # fmt: skip
 
 
 def _find_standing(
@@ -125,7 +139,11 @@ def _find_open_payment(session: Session, mirror: StripeSubscription) -> OpenPaym
 
 def _is_processing(session: Session, mirror: StripeSubscription) -> bool:
     """Whether the money of an invoice of the subscription is on its way."""
-    pending = (
+    return bool(ask(session, _select_processing(mirror)))
+
+
+def _select_processing(mirror: StripeSubscription) -> AnySelect:
+    return (
         select(BillingRecord.id)
         .join(StripeInvoice, StripeInvoice.id == BillingRecord.invoice_id)
         .where(
@@ -134,14 +152,18 @@ def _is_processing(session: Session, mirror: StripeSubscription) -> bool:
             StripeInvoice.stripe_subscription_id == mirror.id,
             StripeInvoice.status == "open",
         )
+        .limit(1)
     )
-    return session.scalar(select(pending.exists())) or False
 
 
 def find_open_attempt(session: Session, org_id: UUID) -> PlanChangeAttempt | None:
     """Find the change of an org that is under way."""
+    return next(iter(ask(session, _select_open_attempt(org_id))), None)
+
+
+def _select_open_attempt(org_id: UUID) -> Select[PlanChangeAttempt]:
     query = select(PlanChangeAttempt).where(PlanChangeAttempt.org_id == org_id, PlanChangeAttempt.settled_at.is_(None))
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return query.execution_options(populate_existing=True)
 
 
 def _find_card(customer: StripeCustomer | None) -> CardKind:
@@ -150,14 +172,15 @@ def _find_card(customer: StripeCustomer | None) -> CardKind:
     return "delayed" if customer.card_brand in DELAYED else "card"
 
 
-def _get_target(session: Session, own: PlanVersion, plan_key: str, currency: str, interval: str) -> PlanVersion:
+def _get_target(
+    own: PlanVersion, newest: PlanVersion | None, plan_key: str, currency: str, interval: str
+) -> PlanVersion:
     """The version that is changed to: of the own plan the own one, where that has the price, else the newest."""
     if own.plan.key == plan_key and interval in build_plan_prices(own, currency).prices:
         return own
-    version = catalog.find_newest_priced_version(session, plan_key)
-    if version is None or not (version.plan.public or version.plan.key == own.plan.key):
+    if newest is None or not (newest.plan.public or newest.plan.key == own.plan.key):
         raise NotFound("There is no such plan.")
-    return version
+    return newest
 
 
 def _describe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.accounts.queries import OrgChoice
+from app.accounts.identity import OrgChoice
 from app.portal.billing.status import BillingStatus
 from app.statements import wording
 from app.statements import wording as words

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 from app.invoices.offline.models import IssuedInvoice
-from app.invoices.offline.queries import IssuedFilter, list_issued
+from app.invoices.offline.queries import IssuedFilter, select_newest_issued
+from app.kit.postgres.together import ask
 from app.portal.billing.troubles import Trouble
 from app.portal.shell.issued import Badge, describe_due, describe_issued_state, find_page, format_date
 from app.portal.shell.page_parts import Action
@@ -43,13 +45,18 @@ class OurInvoices:
 
 def get_our_invoices(session: Session, org_id: UUID, now: datetime) -> OurInvoices:
     """Read an organisation's latest invoices of ours, in one query."""
-    found = list_issued(session, IssuedFilter(org_id), now, None, _MOST + 1)
+    found = ask(session, select_our_invoices(org_id, now))
     shown = found[:_MOST]
     return OurInvoices(
         rows=[_build_row(row, now) for row in shown],
         troubles=[_build_trouble(row, now) for row in reversed(shown) if row.is_overdue(now)],
         more=f"The latest {_MOST} invoices." if len(found) > _MOST else None,
     )
+
+
+def select_our_invoices(org_id: UUID, now: datetime) -> Select[IssuedInvoice]:
+    """Select an organisation's latest invoices of ours."""
+    return select_newest_issued(IssuedFilter(org_id), now, None, _MOST + 1)
 
 
 def _build_row(issued: IssuedInvoice, now: datetime) -> OurInvoiceRow:

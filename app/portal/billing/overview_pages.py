@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from uuid import UUID
 
 from flask import Response, request, stream_with_context
 
 from app.accounts import guards
+from app.accounts.identity import Caller
+from app.accounts.queries import select_active_members
 from app.accounts.reads import EXPORTED_BILLING, audit_read
+from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError
+from app.kit.postgres.together import prepare
 from app.payments import gateway
 from app.payments import resume as resumption
 from app.payments.checkout import card_page
 from app.payments.payment_methods import arrears
 from app.payments.payment_methods.arrears import PaymentResult
-from app.payments.payment_methods.overage_state import find_overage_state
+from app.payments.payment_methods.overage_state import find_overage_state, select_overage_state
 from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
-from app.portal.billing.ours import get_our_invoices
+from app.portal.billing.ours import get_our_invoices, select_our_invoices
 from app.portal.billing.overview import AmountPreview, build_billing_view
 from app.portal.billing.read_status import get_billing_status
-from app.portal.billing.requests import parse_records_query
+from app.portal.billing.requests import RecordsQuery, parse_records_query
 from app.portal.billing.status import BillingStatus
 from app.portal.shell.agreed import describe_overrides
 from app.portal.shell.people import get_org_id
@@ -31,7 +36,7 @@ from app.statements.moves import find_announced_move
 from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
 from app.stripe_gateway.errors import StripeMissing
-from app.subscriptions.overrides.held import list_overrides
+from app.subscriptions.overrides.held import list_overrides, select_overrides
 from app.web import csv_export
 from app.web.database import end_read_transaction, session
 from app.web.pages import flash_message, redirect_to, render
@@ -118,6 +123,7 @@ def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
     org = get_org_id(who)
     query, at = parse_records_query(request.args, who.time_zone), get_billing_status(session(), org, now)
     preview = _preview(at) if "exact" in request.args and not trouble else None
+    _prepare(org, who, query, now)
     view = build_billing_view(
         at,
         histories.get_history_view(session(), org, query),
@@ -132,6 +138,15 @@ def render_page(*, trouble: str | None = None, status: int = 200) -> Response:
         trouble=trouble,
     )
     return render("billing/billing.html", fragments=("next",), status=status, view=view)
+
+
+def _prepare(org: UUID, who: Caller, query: RecordsQuery, now: datetime) -> None:
+    """Read together what the page is made of beside the status."""
+    people = [] if who.role in PLAN_MANAGERS else [select_active_members(org, PLAN_MANAGERS)]
+    prepare(
+        session(), *histories.select_page(org, query), select_our_invoices(org, now), select_overrides(org, now),
+        *select_overage_state(org, now), *people,
+    )  # fmt: skip
 
 
 def _preview(at: BillingStatus) -> AmountPreview:

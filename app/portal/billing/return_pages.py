@@ -8,8 +8,7 @@ from flask import Response, request
 
 from app.accounts import guards
 from app.accounts import queries as accounts
-from app.accounts.identity import Caller
-from app.accounts.queries import OrgChoice
+from app.accounts.identity import Caller, OrgChoice
 from app.catalog import queries
 from app.kit.errors import DomainError, NotFound
 from app.kit.ids import parse_id

@@ -15,7 +15,7 @@ from app.portal.invoices.answers import build_explanation_answer, build_invoice_
 from app.portal.invoices.explain.events import find_span
 from app.portal.invoices.late_usage.answers import build_late_out
 from app.portal.invoices.late_usage.listing import list_late_usage
-from app.portal.invoices.lines import UsageLine, load_issued, load_lines, load_remote
+from app.portal.invoices.lines import UsageLine, load_issued, load_remote, read_lines
 from app.portal.invoices.schemas import (
     ExplanationAnswer,
     InvoiceOut,
@@ -104,10 +104,11 @@ def list_line_events(query: LineEventsQuery, invoice_id: UUID, line_id: UUID) ->
 
 def _get_line(org_id: UUID, invoice_id: UUID, line_id: UUID) -> UsageLine:
     invoice = _get(org_id, invoice_id)
-    rows = [row for row in queries.list_lines_of_invoices(session(), org_id, [invoice.id]) if row.id == line_id]
-    if not rows:
+    found, _ = read_lines(session(), org_id, queries.select_lines_of_invoices(org_id, [invoice.id]))
+    line = next((each for each in found if each.row.id == line_id), None)
+    if line is None:
         raise NotFound("There is no such line on this invoice.")
-    return load_lines(session(), org_id, rows)[0]
+    return line
 
 
 def _get(org_id: UUID, invoice_id: UUID) -> Invoice:
@@ -119,11 +120,11 @@ def _get(org_id: UUID, invoice_id: UUID) -> Invoice:
 
 def _load(org_id: UUID, invoices: list[Invoice]) -> list[InvoiceOut]:
     """Load the lines of invoices and what Stripe says of them, in a fixed number of queries."""
-    rows = queries.list_lines_of_invoices(session(), org_id, [invoice.id for invoice in invoices])
     remote, issued = load_remote(session(), org_id, invoices), load_issued(session(), org_id, invoices)
     lines: dict[UUID, list[UsageLine]] = defaultdict(list)
     credited: dict[UUID, list[UsageLine]] = defaultdict(list)
-    for line in load_lines(session(), org_id, rows):
+    rows, _ = read_lines(session(), org_id, queries.select_lines_of_invoices(org_id, [each.id for each in invoices]))
+    for line in rows:
         if line.invoice is not None:
             (credited if line.note else lines)[line.invoice.id].append(line)
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from app.invoices import queries as invoices
 from app.invoices.models import DROPPED, Invoice
 from app.kit.ids import parse_id
+from app.kit.postgres.together import read_together
 from app.payments import queries as payments
 from app.payments.models import StripeInvoice
-from app.portal.invoices.lines import UsageLine, load_lines
+from app.portal.invoices.lines import UsageLine, read_lines
 from app.portal.invoices.standing import describe_standing, describe_status
 from app.portal.invoices.view import build_line
 from app.portal.invoices.view_models import FeeRow, InvoiceView
@@ -39,19 +40,23 @@ class ShownInvoice:
 
 
 def find_invoice(session: Session, org_id: UUID, named: str) -> ShownInvoice | None:
-    """Find an invoice of the org by our id, or by Stripe's where no usage is on it."""
+    """Find an invoice of the org by our id, or by Stripe's where no usage is on it; without its lines."""
     ours_id = parse_id(named)
-    if ours_id is None:
-        ours_id = invoices.find_ids_by_stripe_id(session, org_id, [named]).get(named)
-    ours = invoices.find_invoices(session, org_id, [ours_id]).get(ours_id) if ours_id else None
-    if ours is not None and ours.state == DROPPED:
+    by_stripe_id = invoices.select_ids_by_stripe_id(org_id, [named])
+    ids = [ours_id] if ours_id else by_stripe_id.with_only_columns(by_stripe_id.selected_columns.id)
+    mine = invoices.select_invoices(org_id, ids)
+    theirs = invoices.select_stripe_ids(org_id, [ours_id]) if ours_id else [named]
+    ours, remote = read_together(session, mine, payments.select_invoices(org_id, theirs))
+    if any(each.state == DROPPED for each in ours) or not (ours or remote):
         return None
-    remote_id = (ours.stripe_invoice_id if ours else named) or ""
-    remote = payments.find_invoices_by_id(session, org_id, [remote_id]).get(remote_id)
-    if ours is None and remote is None:
-        return None
-    rows = invoices.list_invoice_lines(session, org_id, ours.id) if ours else []
-    return ShownInvoice(ours, remote, load_lines(session, org_id, rows))
+    return ShownInvoice(ours[0] if ours else None, remote[0] if remote else None, ())
+
+
+def load_invoice_lines(session: Session, org_id: UUID, shown: ShownInvoice) -> ShownInvoice:
+    """The invoice with its lines."""
+    if shown.ours is None:
+        return shown
+    return replace(shown, lines=read_lines(session, org_id, invoices.select_invoice_lines(org_id, shown.ours.id))[0])
 
 
 def build_invoice_page(shown: ShownInvoice, zone: str, now: datetime, *, may_pay: bool) -> InvoiceView:

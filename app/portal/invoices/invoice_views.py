@@ -17,10 +17,10 @@ from app.invoices.parties import build_seller
 from app.kit.errors import NotFound
 from app.metering.events.line_events import LineSpan
 from app.portal.invoices.explain.events import HEAD, find_span, iterate_event_rows, load_events
-from app.portal.invoices.invoice_page import ShownInvoice, build_invoice_page, find_invoice
+from app.portal.invoices.invoice_page import ShownInvoice, build_invoice_page, find_invoice, load_invoice_lines
 from app.portal.invoices.issued_page import read_invoice_view
 from app.portal.invoices.late_usage.pages import invoices
-from app.portal.invoices.lines import UsageLine, load_lines
+from app.portal.invoices.lines import UsageLine, read_lines
 from app.portal.invoices.statement import StatementOf, build_invoice_statement
 from app.portal.invoices.view import build_line_page
 from app.portal.shell.pdf_answer import answer_pdf
@@ -39,6 +39,7 @@ def invoice(invoice_id: str) -> Response:
     who, shown = guards.caller(), _get_invoice(invoice_id)
     if shown.ours is not None and shown.ours.kind == OFFLINE:
         return render("invoices/usage.html", view=read_invoice_view(session(), shown.ours, who.time_zone))
+    shown = load_invoice_lines(session(), get_org_id(who), shown)
     view = build_invoice_page(shown, who.time_zone, business_now(), may_pay=who.role in PLAN_MANAGERS)
     return render("invoices/invoice.html", view=view)
 
@@ -50,6 +51,7 @@ def invoice_pdf(invoice_id: str) -> Response:
     org_id = get_org_id(who)
     audit_read(who.actor, EXPORTED_BILLING, org_id)
     contact = accounts.find_billing_contact(session(), org_id)
+    shown = load_invoice_lines(session(), org_id, shown)
     page = build_invoice_page(shown, who.time_zone, business_now(), may_pay=False)
     of = StatementOf(build_seller(runtime().settings), contact, who.time_zone, business_now())
     return answer_pdf(build_invoice_statement(shown, page, of), "invoice-explained")
@@ -91,8 +93,8 @@ def _get_invoice(named: str) -> ShownInvoice:
 
 
 def _get_line(org_id: UUID, line_id: UUID) -> tuple[UsageLine, LineSpan]:
-    row = queries.find_line(session(), org_id, line_id)
-    found = load_lines(session(), org_id, [row])[0] if row else None
+    lines, _ = read_lines(session(), org_id, queries.select_line(org_id, line_id))
+    found = lines[0] if lines else None
     span = find_span(session(), found) if found else None
     if found is None or span is None:
         raise NotFound("There is no such line.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.invoices.models import Invoice
-from app.invoices.offline.keep import is_kept
-from app.invoices.offline.queries import find_issued
-from app.payments.offline.record import list_payments
+from app.invoices.offline.keep import is_kept, select_kept
+from app.invoices.offline.queries import find_issued, select_issued
+from app.kit.postgres.together import prepare
+from app.payments.offline.record import list_payments, select_payments
 from app.portal.invoices.lines import list_periods_of_invoice
 from app.portal.invoices.view import build_invoice_view
 from app.portal.invoices.view_models import UsageChargesView
@@ -23,6 +24,10 @@ def read_invoice_view(session: Session, invoice: Invoice, zone: str) -> UsageCha
 
 
 def _read_issued(session: Session, invoice: Invoice) -> IssuedView | None:
+    prepare(
+        session, select_issued(invoice.org_id, [invoice.id]), select_kept(invoice.id),
+        select_payments(invoice.org_id, invoice.id),
+    )  # fmt: skip
     issued = find_issued(session, invoice.org_id, [invoice.id]).get(invoice.id)
     if issued is None:
         return None

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Select
 from sqlalchemy.orm import Session
 
 from app.billing_runs import queries as billing_runs
 from app.catalog import queries as catalog
 from app.catalog.models import Meter
-from app.invoices import credit_notes
 from app.invoices import queries as invoices
-from app.invoices.charges import LineCharge, load_charges
+from app.invoices.charges import LineCharge, match_charges
+from app.invoices.line_queries import select_for_lines
 from app.invoices.models import FEE, LATE, OFFLINE, CreditNote, Invoice, InvoiceLine
 from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import find_issued
+from app.kit.postgres.together import AnySelect, read_together
 from app.payments import queries as payments
 from app.payments.billing_records import INTERVAL_WORDS
 from app.payments.models import StripeInvoice
@@ -81,12 +81,10 @@ class ClosedPeriod:
 
 
 def list_closed_periods(session: Session, org_id: UUID, before: datetime | None, limit: int) -> list[ClosedPeriod]:
-    """List closed periods that start before an instant, newest first, in eleven queries however many they are."""
-    closes = billing_runs.list_org_closes(session, org_id, before, limit)
-    if not closes:
-        return []
-    rows = invoices.list_lines_of_periods(session, org_id, [close.period_start for close in closes])
-    lines = load_lines(session, org_id, rows)
+    """List closed periods that start before an instant, newest first, in one statement however many they are."""
+    asked = billing_runs.select_org_closes(org_id, before, limit)
+    starts = asked.with_only_columns(asked.selected_columns.period_start)
+    lines, [closes] = read_lines(session, org_id, invoices.select_lines_of_periods(org_id, starts), asked)
     return [
         ClosedPeriod(
             close.period_start,
@@ -106,7 +104,7 @@ def find_closed_period(session: Session, org_id: UUID, start: datetime) -> Close
 
 def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPeriod]:
     """List the periods that an invoice bills, newest first, with its own lines and those credited."""
-    lines = load_lines(session, invoice.org_id, invoices.list_lines_of_invoices(session, invoice.org_id, [invoice.id]))
+    lines, _ = read_lines(session, invoice.org_id, invoices.select_lines_of_invoices(invoice.org_id, [invoice.id]))
     lines.sort(key=lambda line: line.row.period_start, reverse=True)
     return [
         ClosedPeriod(start, end, invoice.opened_at, list(group))
@@ -114,36 +112,57 @@ def list_periods_of_invoice(session: Session, invoice: Invoice) -> list[ClosedPe
     ]
 
 
-def load_lines(session: Session, org_id: UUID, rows: Iterable[InvoiceLine]) -> list[UsageLine]:
-    """Load what lines are named by, in at most eight queries; lines of no invoice need three."""
-    rows = list(rows)
-    if not rows:
-        return []
-    meters = catalog.get_meters_by_id(session)
-    plans = catalog.get_plans_of_versions(session, {row.plan_version_id for row in rows})
-    charges = load_charges(session, rows)
-    notes = credit_notes.find_notes(session, org_id, {row.credit_note_id for row in rows if row.credit_note_id})
-    on = {row.id: notes[row.credit_note_id].invoice_id if row.credit_note_id else row.invoice_id for row in rows}
-    known = invoices.find_invoices(session, org_id, {invoice_id for invoice_id in on.values() if invoice_id})
-    remote = load_remote(session, org_id, known.values())
-    issued = load_issued(session, org_id, known.values())
-    credited: dict[UUID, int] = defaultdict(int)
-    for note in credit_notes.list_notes(session, org_id, list(known)):
-        credited[note.invoice_id] += note.due_amount or 0
-    return [
-        UsageLine(
+def read_lines(
+    session: Session, org_id: UUID, query: Select[InvoiceLine], *more: AnySelect
+) -> tuple[list[UsageLine], list[list[Any]]]:
+    """The lines that a query selects with what they are named by, and the answers of more queries, in one statement."""
+    of = select_for_lines(org_id, query)
+    rows, charges, notes, known, issued, credits_, meters, plans, remote, *others = read_together(
+        session, of.lines, of.charges, of.notes, of.invoices, of.issued, of.credits, catalog.select_meters(),
+        catalog.select_plans_of_versions(of.version_ids), payments.select_invoices(org_id, of.stripe_ids), *more,
+    )  # fmt: skip
+    names = _Names(
+        {meter.id: meter for meter in meters},
+        {plan.id: plan for plan in plans},
+        match_charges(rows, charges),
+        {note.id: note for note in notes},
+        {invoice.id: invoice for invoice in known},
+        {invoice.id: invoice for invoice in remote},
+        {invoice.invoice_id: invoice for invoice in issued},
+        credits_,
+    )
+    return [names.name(row) for row in rows], others
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What some lines are named by: each by its id, `charges` by their lines'."""
+
+    meters: Mapping[int, Meter]
+    plans: Mapping[UUID, Row[Any]]
+    charges: Mapping[UUID, LineCharge]
+    notes: Mapping[UUID, CreditNote]
+    invoices: Mapping[UUID, Invoice]
+    remote: Mapping[str, StripeInvoice]
+    issued: Mapping[UUID, IssuedInvoice]
+    credits: Sequence[CreditNote]
+
+    def name(self, row: InvoiceLine) -> UsageLine:
+        """The line with all of it."""
+        note = self.notes[row.credit_note_id] if row.credit_note_id else None
+        on = note.invoice_id if note else row.invoice_id
+        invoice = self.invoices.get(on) if on else None
+        return UsageLine(
             row,
-            meters[row.meter_id] if row.meter_id is not None else None,
-            plans[row.plan_version_id],
-            known.get(invoice_id) if invoice_id else None,
-            remote.get(invoice_id) if invoice_id else None,
-            issued.get(invoice_id) if invoice_id else None,
-            notes[row.credit_note_id] if row.credit_note_id else None,
-            credited[invoice_id] if invoice_id else 0,
-            charges.get(row.id),
+            self.meters[row.meter_id] if row.meter_id is not None else None,
+            self.plans[row.plan_version_id],
+            invoice,
+            self.remote.get(invoice.stripe_invoice_id) if invoice and invoice.stripe_invoice_id else None,
+            self.issued.get(invoice.id) if invoice else None,
+            note,
+            sum(credit.due_amount or 0 for credit in self.credits if credit.invoice_id == on),
+            self.charges.get(row.id),
         )
-        for row, invoice_id in ((row, on[row.id]) for row in rows)
-    ]
 
 
 def load_remote(session: Session, org_id: UUID, known: Iterable[Invoice]) -> dict[UUID, StripeInvoice]:

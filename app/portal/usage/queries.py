@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Boolean, DateTime, Integer, Numeric, Text, TextualSelect, text
 from sqlalchemy.orm import Session
 
+from app.kit.postgres.together import ask, fill
 from app.statements.queries import Rows
 
 # The current period and every meter; `listed` marks those in the plan and those the organisation has ever used;
@@ -31,4 +32,13 @@ def list_frame_rows(session: Session, org_id: UUID, now: datetime) -> Rows:
 
     Worked example: three meters in the catalogue, two of them in the plan: three rows, two listed.
     """
-    return session.execute(_FRAME, {"org_id": org_id, "now": now}).all()
+    return ask(session, select_frame(org_id, now))
+
+
+def select_frame(org_id: UUID, now: datetime) -> TextualSelect:
+    """Select what `list_frame_rows` lists."""
+    at = DateTime(timezone=True)
+    return fill(_FRAME, org_id=org_id, now=now).columns(
+        id=Integer, key=Text, name=Text, unit=Text, aggregation=Text, starts_at=at, ends_at=at, listed=Boolean,
+        allowance=Numeric, cap=Numeric, per_day=Numeric, per_hour=Numeric,
+    )  # fmt: skip

@@ -34,6 +34,11 @@ from app.portal.usage.requests import UsageQuery
 _WHOLE = ""
 
 
+def month_before(now: datetime) -> datetime:
+    """Since when refused events are shown."""
+    return now - timedelta(days=30)
+
+
 @dataclass(frozen=True, slots=True)
 class MeterRef:
     """A meter as shown on the page, with what its terms limit in the running period."""
@@ -77,7 +82,7 @@ class UsageFrame:
     @property
     def month_ago(self) -> datetime:
         """Since when refused events are shown."""
-        return self.now - timedelta(days=30)
+        return month_before(self.now)
 
     @property
     def bucket(self) -> Literal["day", "month"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
@@ -12,12 +12,13 @@ from app.accounts import guards
 from app.accounts.reads import EXPORTED_USAGE, audit_read
 from app.kit.errors import NotFound
 from app.kit.periods import Period, midnight, month_of
+from app.kit.postgres.together import prepare
 from app.metering.events.event_files import stream_events
 from app.metering.events.raw_events import EventFilter
 from app.metering.recording import refused_events
 from app.portal.shell.people import get_org_id
 from app.portal.usage import file, queries
-from app.portal.usage.reads import MeterRef, UsageFrame, read_overview, read_usage
+from app.portal.usage.reads import MeterRef, UsageFrame, month_before, read_overview, read_usage
 from app.portal.usage.refusals import build_refused_rows
 from app.portal.usage.requests import list_presets, parse_usage_query
 from app.portal.usage.view import UsageData, build_usage_view
@@ -32,7 +33,10 @@ usage = Blueprint("usage", __name__)
 @usage.get("/usage")
 def index() -> Response:
     """One meter by day or month and by a dimension, filtered as chosen in the URL."""
-    frame = _frame()
+    org, now = get_org_id(guards.caller()), business_now()
+    refusals = refused_events.select_refusal_reasons(org, month_before(now))
+    prepare(session(), queries.select_frame(org, now), refusals)
+    frame = _frame(now)
     overview = read_overview(session(), frame)
     data = UsageData(
         usage=read_usage(session(), frame, overview),
@@ -46,7 +50,7 @@ def index() -> Response:
 @usage.get("/usage.csv")
 def csv() -> Response:
     """The same figures as CSV, one line per day and value, streamed month by month to keep memory constant. Audited."""
-    frame = _frame()
+    frame = _frame(business_now())
     lines = file.list_lines(session(), frame)
     audit_read(guards.caller().actor, EXPORTED_USAGE, frame.org)
     days = frame.query.range
@@ -59,7 +63,7 @@ def csv() -> Response:
 @usage.get("/usage/events.<any(csv,jsonl):form>")
 def events(form: str) -> Response:
     """The events behind the page, with its days, meter and filters, also those that are not billed. Audited."""
-    frame = _frame()
+    frame = _frame(business_now())
     audit_read(guards.caller().actor, EXPORTED_USAGE, frame.org)
     days, (since, until) = frame.query.range, frame.cut
     wanted = EventFilter(
@@ -72,8 +76,8 @@ def events(form: str) -> Response:
     return stream_events(frame.org, wanted, form, f"events-{frame.meter.key}-{days.start}-{days.end}")
 
 
-def _frame() -> UsageFrame:
-    who, now = guards.caller(), business_now()
+def _frame(now: datetime) -> UsageFrame:
+    who = guards.caller()
     org = get_org_id(who)
     rows = queries.list_frame_rows(session(), org, now)
     if not rows:

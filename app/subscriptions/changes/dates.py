@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
 from app.kit.periods import boundary, month_of
-from app.subscriptions import periods
+from app.kit.postgres.together import AnySelect, ask, keep
+from app.subscriptions import periods, queries
 from app.subscriptions.models import Subscription, UsagePeriod
 from app.subscriptions.period_schedule import MONTHS, SKEW
 
@@ -46,15 +48,34 @@ def find_move_dates(session: Session, subscription: Subscription, not_before: da
 
 def find_usage_start(session: Session, org_id: UUID, not_before: datetime) -> datetime:
     """Find when the first usage period begins that begins at `not_before` or later, opened or not."""
-    mine = UsagePeriod.org_id == org_id
-    opened = session.scalar(select(func.min(UsagePeriod.starts_at)).where(mine, UsagePeriod.starts_at >= not_before))
+    found = ask(session, _select_bounds([org_id], not_before))
+    opened: datetime | None = found[0].begins if found else None
+    last: datetime | None = found[0].ends if found else None
     if opened is not None:
         return opened
     opening = periods.get_opening(session, org_id)
-    last = session.scalar(select(func.max(UsagePeriod.ends_at)).where(mine))
     last = last or month_of(not_before, opening.zone).end
     ends = [last, *(period.end for period in opening.schedule.forward(last, not_before))]
     return next(end for end in ends if end >= not_before)
+
+
+def prepare_dates(session: Session, held: Mapping[UUID, Subscription | None], instants: Collection[datetime]) -> None:
+    """Read what the dates of many organisations depend on, in a statement for each instant, and not in some for each.
+
+    `held` are their subscriptions.
+    """
+    keep(session, map(queries.select_subscription, held), ([each] if each else [] for each in held.values()))
+    for at in instants:
+        bounds = {row.org_id: row for row in session.execute(_select_bounds(held, at))}
+        alone = (_select_bounds([org_id], at) for org_id in held)
+        keep(session, alone, ([bounds[org_id]] if org_id in bounds else [] for org_id in held))
+
+
+def _select_bounds(org_ids: Iterable[UUID], not_before: datetime) -> AnySelect:
+    """When the first usage period of organisations begins that begins at `not_before` or later, and the last ends."""
+    begins = func.min(UsagePeriod.starts_at).filter(UsagePeriod.starts_at >= not_before)
+    query = select(UsagePeriod.org_id, begins.label("begins"), func.max(UsagePeriod.ends_at).label("ends"))
+    return query.where(UsagePeriod.org_id.in_(list(org_ids))).group_by(UsagePeriod.org_id)
 
 
 def _find_billing_start(session: Session, subscription: Subscription, not_before: datetime) -> datetime:

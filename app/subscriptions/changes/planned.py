@@ -6,13 +6,14 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.catalog import queries as catalog
 from app.kit.actor import SYSTEM, Actor
 from app.kit.ids import new_id
+from app.kit.postgres.together import ask
 from app.subscriptions import events
 from app.subscriptions.changes.dates import find_move_dates
 from app.subscriptions.changes.models import APPLIED, LOST, ORG, REPLACED, STAFF, UNDONE, PlannedChange
@@ -22,8 +23,13 @@ from app.subscriptions.period_schedule import SLACK
 
 def find_planned(session: Session, org_id: UUID) -> PlannedChange | None:
     """Find the change that is planned for an org, as it is stored now."""
+    return next(iter(ask(session, select_planned(org_id))), None)
+
+
+def select_planned(org_id: UUID) -> Select[PlannedChange]:
+    """Select the change that is planned for an org, as it is stored now."""
     query = select(PlannedChange).where(PlannedChange.org_id == org_id, PlannedChange.ended_at.is_(None))
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return query.execution_options(populate_existing=True)
 
 
 def list_planned(session: Session, org_ids: Collection[UUID]) -> dict[UUID, PlannedChange]:

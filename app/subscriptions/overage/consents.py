@@ -6,19 +6,25 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.audit.service import write as audit
 from app.kit.actor import Actor
 from app.kit.periods import Period
+from app.kit.postgres.together import ask
 from app.subscriptions.overage.models import OverageConsent
 
 
 def find_consent(session: Session, org_id: UUID) -> OverageConsent | None:
     """Find the consent in force, as it is stored now."""
+    return next(iter(ask(session, select_consent(org_id))), None)
+
+
+def select_consent(org_id: UUID) -> Select[OverageConsent]:
+    """Select the consent in force, as it is stored now."""
     query = select(OverageConsent).where(OverageConsent.org_id == org_id, OverageConsent.ended_at.is_(None))
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return query.execution_options(populate_existing=True)
 
 
 def list_consents(session: Session, org_id: UUID) -> Sequence[OverageConsent]:

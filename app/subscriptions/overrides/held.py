@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog.sql_views import METERS, VERSIONS
 from app.kit.periods import Period
+from app.kit.postgres.together import AnySelect, ask
 from app.subscriptions.models import OrgTerm, Override, UsagePeriod
 from app.subscriptions.overrides.active import find_active, find_end, has_begun
 from app.subscriptions.overrides.keys import parse_key
@@ -45,8 +46,20 @@ def list_overrides(session: Session, org_id: UUID, now: datetime) -> list[HeldOv
 
     Worked example: an allowance of 2,000, and from the next usage period 1,500: both, the first until that period.
     """
+    rows = ask(session, select_overrides(org_id, now))
+    if not rows:
+        return []
+    _, period, plan_id, *_ = rows[0]
+    running = Period(period.starts_at, period.ends_at)
+    held = _list_held([override for override, *_ in rows], running, plan_id, now)
+    names = {row.Override.id: (row.name, row.unit, row.label) for row in rows}
+    return [_name(describe_held(row, now, running), *names[row.id]) for row in held]
+
+
+def select_overrides(org_id: UUID, now: datetime) -> AnySelect:
+    """Select the overrides that may hold or will, each with the running period, its plan and what it is called."""
     in_period = (UsagePeriod.org_id == Override.org_id) & (UsagePeriod.starts_at <= now) & (UsagePeriod.ends_at > now)
-    query = (
+    return (
         select(Override, UsagePeriod, VERSIONS.c.plan_id, METERS.c.name, METERS.c.unit, OrgTerm.label)
         .join(UsagePeriod, in_period)
         .outerjoin(METERS, METERS.c.key == func.split_part(Override.key, ":", 2))
@@ -56,14 +69,6 @@ def list_overrides(session: Session, org_id: UUID, now: datetime) -> list[HeldOv
         .where(or_(Override.ended_at.is_(None), Override.ended_at > UsagePeriod.starts_at))
         .where(or_(Override.plan_id.is_(None), Override.plan_id == VERSIONS.c.plan_id))
     )
-    rows = session.execute(query).all()
-    if not rows:
-        return []
-    _, period, plan_id, *_ = rows[0]
-    running = Period(period.starts_at, period.ends_at)
-    held = _list_held([override for override, *_ in rows], running, plan_id, now)
-    names = {row.Override.id: (row.name, row.unit, row.label) for row in rows}
-    return [_name(describe_held(row, now, running), *names[row.id]) for row in held]
 
 
 def find_replaced(session: Session, given: Override) -> Override | None:

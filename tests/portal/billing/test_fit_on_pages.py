@@ -76,4 +76,4 @@ def test_a_fit_report_asks_the_database_little(scenario: Scenario) -> None:
     browser = org.browser()
     with scenario.statements() as asked:
         assert fit_of(text_of(browser.get("/plans/free")))
-    assert len(asked) + 1 <= 7, asked
+    assert len(asked) <= 6, asked

@@ -68,7 +68,7 @@ def closes(org: Org, span: Period, *used: Used, billed: bool = True, error: str 
         )
     )  # fmt: skip
     session.commit()
-    return queries.list_lines_of_periods(session, org.id, [span.start])
+    return list(session.scalars(queries.select_lines_of_periods(org.id, [span.start])))
 
 
 def bills(

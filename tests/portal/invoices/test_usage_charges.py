@@ -260,4 +260,4 @@ def test_the_page_asks_the_database_little(paid: Scenario, role: str) -> None:
     browser = org.browser(role)
     with paid.statements() as asked:
         text_of(browser.get(USAGE))
-    assert len(asked) + 1 <= 10, asked
+    assert len(asked) <= 6, asked

@@ -135,4 +135,4 @@ def test_another_org_sees_nothing_and_one_statement_answers(scenario: Scenario, 
     client.get(f"/api/v1{PATH}", headers=headers)
     with scenario.statements() as asked:
         assert client.get(f"/api/v1{PATH}&group_by=endpoint", headers=headers).status_code == 200
-    assert len(asked) <= 1, asked
+    assert len(asked) <= 2, asked  # one of them: whose key it is

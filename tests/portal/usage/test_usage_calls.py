@@ -122,7 +122,7 @@ def test_a_key_without_the_scope_reads_nothing(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "most"), [("current", 1), ("summary", 6), ("summary?user=ada", 6), ("history?months=12", 4)]
+    ("path", "most"), [("current", 2), ("summary", 7), ("summary?user=ada", 7), ("history?months=12", 5)]
 )
 def test_a_call_asks_the_database_little(scenario: Scenario, path: str, most: int) -> None:
     org = scenario.org().on("pro").uses(56_000)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from flask import Response, request
+from sqlalchemy import TextualSelect
 
 from app.accounts import guards
+from app.accounts.identity import Caller
+from app.accounts.queries import select_active_members
 from app.accounts.roles import PLAN_MANAGERS
 from app.kit.errors import DomainError, NotFound
+from app.kit.postgres.together import AnySelect, prepare
 from app.payments import cancel, gateway
 from app.payments.checkout import open_checkout
 from app.payments.plan_changes import confirm
+from app.payments.plan_changes.case import select_case
 from app.payments.plan_changes.offer import offer_change
 from app.payments.plan_changes.quote import UnreadableQuote
 from app.portal.billing.blueprint import (
@@ -34,9 +40,10 @@ from app.portal.shell.people import get_org_id
 from app.portal.shell.plan_detail import build_plan_detail_view
 from app.statements.current_usage import CurrentUsage, get_current_usage
 from app.statements.fit.load import load_fit
-from app.statements.offers import Offer, list_offers
+from app.statements.offers import Offer, list_offers, select_offers
+from app.statements.past_usage import select_past_periods
 from app.statements.plan_context import INTERVALS, PlanContext, find_fee, list_currencies
-from app.subscriptions.overrides.held import list_overrides
+from app.subscriptions.overrides.held import list_overrides, select_overrides
 from app.web.database import session
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
@@ -141,6 +148,7 @@ def upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> 
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
     at, usage = get_billing_status(session(), org, now), get_current_usage(session(), org, now)
+    _prepare(who, org, usage, now, *(select_case(org) if at.paid_by_stripe else ()))
     offers = list_offers(session(), usage.plan_version_id)
     offer = _named(key, _list_sold(offers, usage, key))
     currencies = [code for code in list_currencies([offer]) if who.currency in {None, code}]
@@ -151,20 +159,34 @@ def upgrade_page(key: str, *, trouble: str | None = None, status: int = 200) -> 
     payments_on = gateway.payments_on()
     changes = find_kind(offer, context, at, payments_on=payments_on) == "change"
     fit = None if offer.key == usage.plan_key else load_fit(session(), offer, usage, offers)
-    priced = _price_change(org, offer, context, usage) if changes else None
+    people, agreed = plan_managers_to_ask(who), describe_overrides(list_overrides(session(), org, now), now)
+    priced = _price_change(org, offer, context, usage) if changes else None  # ends what was read so far
     view = build_upgrade_view(
         offer,
-        build_plan_detail_view(offer, current, context, plan_managers_to_ask(who), fit=fit, zone=usage.time_zone),
+        build_plan_detail_view(offer, current, context, people, fit=fit, zone=usage.time_zone),
         context,
         at,
         currencies=currencies,
         payments_on=payments_on,
-        agreed=describe_overrides(list_overrides(session(), org, now), now),
+        agreed=agreed,
         priced=priced,
         left="left" in request.args,
         trouble=trouble,
     )
     return render("billing/upgrade.html", status=status, view=view)
+
+
+def _prepare(who: Caller, org: UUID, usage: CurrentUsage, now: datetime, *more: AnySelect | TextualSelect) -> None:
+    """Read together what both pages are made of beside the status and the usage."""
+    people = [] if who.role in PLAN_MANAGERS else [select_active_members(org, PLAN_MANAGERS)]
+    prepare(
+        session(),
+        select_offers(usage.plan_version_id),
+        select_past_periods(usage),
+        select_overrides(org, now),
+        *people,
+        *more,
+    )
 
 
 def _price_change(org: UUID, offer: Offer, context: PlanContext, usage: CurrentUsage) -> PricedChange:
@@ -181,6 +203,7 @@ def _cancel_page(*, trouble: str | None = None, status: int = 200) -> Response:
     who, now = guards.caller(), business_now()
     org = get_org_id(who)
     at, usage = get_billing_status(session(), org, now), get_current_usage(session(), org, now)
+    _prepare(who, org, usage, now)
     offers = list_offers(session(), usage.plan_version_id)
     fallback = next((offer for offer in offers if offer.is_default), None)
     view = build_cancel_view(

@@ -15,7 +15,7 @@ from app.catalog.models import Meter
 from app.invoices import queries as invoices
 from app.invoices.models import LATE
 from app.metering.events.late_events import ClosedSpan, LateEvent, list_late_events
-from app.portal.invoices.lines import UsageLine, load_lines
+from app.portal.invoices.lines import UsageLine, read_lines
 from app.portal.invoices.standing import Standing, describe_standing
 from app.web.paging import encode_cursor
 from app.web.runtime import business_now
@@ -51,10 +51,12 @@ def list_late_usage(session: Session, org_id: UUID, before: tuple[datetime, UUID
     events = list_late_events(session, org_id, spans, before, limit + 1)
     shown = events[:limit]
     starts = {event.period_start for event in shown}
-    written = [row for row in invoices.list_lines_of_periods(session, org_id, starts) if row.kind == LATE]
-    lines = sorted(load_lines(session, org_id, written), key=lambda line: (line.row.written_at, line.row.id))
-    meters = catalog.get_meters_by_id(session)
-    rows = [_join(event, meters[event.meter_id], lines) for event in shown]
+    query = invoices.select_lines_of_periods(org_id, starts)
+    found, [meters] = read_lines(session, org_id, query, catalog.select_meters()) if shown else ([], [[]])
+    late = [line for line in found if line.row.kind == LATE]
+    late.sort(key=lambda line: (line.row.written_at, line.row.id))
+    named = {meter.id: meter for meter in meters}
+    rows = [_join(event, named[event.meter_id], late) for event in shown]
     last = shown[-1] if len(events) > limit else None
     return LateUsagePage(rows, encode_cursor(last.recorded_at.isoformat(), str(last.key)) if last else None)
 
