@@ -19,7 +19,7 @@ from app.kit.ids import parse_id
 from app.kit.periods import Period
 from app.payments import queries as payments
 from app.payments.models import StripeInvoice, StripePrice
-from app.portal.invoices.lines import UsageLine, load_lines
+from app.portal.invoices.lines import UsageLine, read_lines
 
 INVOICE, NOTE = "invoice", "credit_note"
 INVOICE_EVENTS = (INVOICE, "invoice_voided")
@@ -138,7 +138,8 @@ def _find_key(moved: BilledMovement, own: dict[str, UUID]) -> str:
 def _load_lines(session: Session, org_id: UUID, own: Sequence[UUID]) -> dict[str, list[UsageLine]]:
     """Lines by the id of their invoice, or of their credit note: Stripe's where it is there, else ours."""
     found: dict[str, list[UsageLine]] = defaultdict(list)
-    for line in load_lines(session, org_id, invoices.list_lines_of_invoices(session, org_id, own) if own else []):
+    lines = read_lines(session, org_id, invoices.select_lines_of_invoices(org_id, own))[0] if own else []
+    for line in lines:
         if line.note is not None:
             found[line.note.stripe_credit_note_id or str(line.note.id)].append(line)
         else:
