@@ -8,7 +8,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Boolean, Date, DateTime, LargeBinary, Numeric, Select, Text, Uuid, select, text
+from sqlalchemy import (
+    Boolean,
+    Date,
+    DateTime,
+    Executable,
+    LargeBinary,
+    Numeric,
+    Select,
+    Text,
+    Uuid,
+    func,
+    select,
+    text,
+    update,
+)  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -103,6 +117,37 @@ def test_what_was_prepared_is_not_asked_again_until_something_is_written(
     with asked_inside() as asked:
         ask(session, queries[0])
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        text("UPDATE meters SET name = name WHERE id = 0"),
+        text("SELECT pg_advisory_xact_lock(7)"),
+        text("SELECT FROM meters FOR UPDATE"),
+        update(Meter).where(Meter.id == 0).values(name="M"),
+        select(func.pg_advisory_xact_lock(7)),
+        select(Meter).with_for_update(),
+    ],
+    ids=str,
+)
+def test_after_a_write_and_under_a_lock_everything_is_asked_anew(
+    session: Session, queries: list[Select[Any]], statement: Executable
+) -> None:
+    prepare(session, *queries)
+    session.execute(statement)
+    with asked_inside() as asked:
+        ask(session, queries[0])
+    assert len(asked) == 1
+
+
+def test_what_was_prepared_outlives_other_reads(session: Session, queries: list[Select[Any]]) -> None:
+    prepare(session, *queries)
+    session.execute(text("SELECT 1"))
+    session.execute(select(Meter))
+    with asked_inside() as asked:
+        ask(session, queries[0])
+    assert asked == []
 
 
 def test_what_was_prepared_ends_with_its_transaction(session: Session, queries: list[Select[Any]]) -> None:

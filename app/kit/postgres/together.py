@@ -6,6 +6,7 @@ several callers share ask by `ask`; a page that knows what they will ask has it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,9 +21,11 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Executable,
     LargeBinary,
     Numeric,
     Select,
+    SelectBase,
     Text,
     TextClause,
     TextualSelect,
@@ -36,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.result import SimpleResultMetaData
-from sqlalchemy.orm import Mapper, Session, make_transient_to_detached
+from sqlalchemy.orm import Mapper, ORMExecuteState, Session, make_transient_to_detached
 from sqlalchemy.types import TypeEngine
 
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -45,6 +48,7 @@ _TYPES: dict[type, TypeEngine[Any]] = {
     datetime: DateTime(timezone=True), UUID: Uuid(), int: BigInteger(), bool: Boolean(), date: Date(), str: Text(),
 }  # fmt: skip
 _KEPT = "tollkeeper.prepared"
+_WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE|CALL|FOR SHARE|FOR KEY SHARE)\b|lock\w*\(")
 _parse = msgspec.json.Decoder(float_hook=Decimal).decode
 _DECODERS: Sequence[tuple[type[TypeEngine[Any]], Callable[[Any], Any]]] = (
     (Uuid, UUID),
@@ -70,7 +74,7 @@ def read_together(session: Session, *queries: AnySelect | TextualSelect) -> list
 
 
 def prepare(session: Session, *queries: AnySelect | TextualSelect) -> None:
-    """Read together what `ask` will be asked; the answers hold until something is written or the transaction ends."""
+    """Read together what `ask` will be asked; the answers hold until a write, a lock, or the end of the transaction."""
     kept = session.info.get(_KEPT, {})
     missing = [query for query in queries if _identify(query) not in kept]
     keep(session, missing, read_together(session, *missing))
@@ -102,6 +106,22 @@ def _identify(query: AnySelect | TextualSelect) -> Any:
     if key is None:
         raise TypeError("a query without a cache key cannot be prepared")
     return key.key, tuple(str(each.effective_value) for each in key.bindparams)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _forget_at_write_or_lock(state: ORMExecuteState) -> None:
+    """What is read after a write, or under a lock, is read anew."""
+    if _KEPT in state.session.info and not _only_reads(state.statement):
+        forget(state.session)
+
+
+def _only_reads(statement: Executable) -> bool:
+    if isinstance(statement, TextClause):
+        return _WRITES.search(statement.text) is None
+    if not isinstance(statement, Select):
+        return isinstance(statement, SelectBase)
+    locks = any("lock" in str(told["name"]) for told in statement.column_descriptions)
+    return statement._for_update_arg is None and not locks
 
 
 @event.listens_for(Session, "after_flush")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 
 from app.accounts import guards
 from app.accounts.identity import Caller
@@ -21,7 +20,6 @@ from app.payments.checkout import card_page
 from app.payments.payment_methods import arrears
 from app.payments.payment_methods.arrears import PaymentResult
 from app.payments.payment_methods.overage_state import find_overage_state, select_overage_state
-from app.payments.queries import RecordFilter
 from app.portal.billing import history as histories
 from app.portal.billing import words
 from app.portal.billing.blueprint import billing, plan_managers_to_ask, redirect_to_stripe, render_failure
@@ -37,7 +35,7 @@ from app.statements.wording import format_amount
 from app.stripe_gateway import invoices
 from app.stripe_gateway.errors import StripeMissing
 from app.subscriptions.overrides.held import list_overrides, select_overrides
-from app.web import csv_export
+from app.web.csv_file import stream_csv
 from app.web.database import end_read_transaction, session
 from app.web.pages import flash_message, redirect_to, render
 from app.web.runtime import business_now
@@ -55,15 +53,12 @@ def history_csv() -> Response:
     who = guards.caller()
     audit_read(who.actor, EXPORTED_BILLING, get_org_id(who))
     query = parse_records_query(request.args, who.time_zone)
-    rows = _file_rows(get_org_id(who), query.record_filter)
-    body = stream_with_context(csv_export.lines(histories.HEAD, rows, bom=bool(request.args.get("bom"))))
-    headers = {"Content-Disposition": 'attachment; filename="billing-history.csv"'}
-    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _file_rows(org: UUID, record_filter: RecordFilter) -> Iterator[tuple[csv_export.Cell, ...]]:
-    """Opens its own session while streaming: the view's session is closed by the time the body is sent."""
-    yield from histories.iterate_file_rows(session(), org, record_filter)
+    org_id = get_org_id(who)
+    return stream_csv(
+        "billing-history",
+        histories.HEAD,
+        lambda opened: histories.iterate_file_rows(opened, org_id, query.record_filter),
+    )
 
 
 @billing.post("/card")

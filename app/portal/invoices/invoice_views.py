@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
-from flask import Response, request, stream_with_context
+from flask import Response
 
 from app.accounts import guards
 from app.accounts import queries as accounts
@@ -25,7 +24,7 @@ from app.portal.invoices.statement import StatementOf, build_invoice_statement
 from app.portal.invoices.view import build_line_page
 from app.portal.shell.pdf_answer import answer_pdf
 from app.portal.shell.people import get_org_id
-from app.web import csv_export
+from app.web.csv_file import stream_csv
 from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now, runtime
@@ -75,14 +74,7 @@ def line_events_csv(line_id: UUID) -> Response:
     org_id = get_org_id(who)
     _, span = _get_line(org_id, line_id)
     audit_read(who.actor, EXPORTED_USAGE, org_id)
-    body = stream_with_context(csv_export.lines(HEAD, _event_rows(span), bom=bool(request.args.get("bom"))))
-    headers = {"Content-Disposition": 'attachment; filename="line-events.csv"'}
-    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _event_rows(span: LineSpan) -> Iterator[tuple[csv_export.Cell, ...]]:
-    """Opens its own session while streaming: the view's session is closed by the time the body is sent."""
-    yield from iterate_event_rows(session(), span)
+    return stream_csv("line-events", HEAD, lambda opened: iterate_event_rows(opened, span))
 
 
 def _get_invoice(named: str) -> ShownInvoice:

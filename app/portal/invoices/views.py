@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
 
 from app.accounts import guards
 from app.accounts import queries as accounts
@@ -31,6 +32,7 @@ from app.portal.invoices.view_models import RunningView
 from app.portal.shell.pdf_answer import answer_pdf
 from app.portal.shell.people import get_org_id
 from app.web import csv_export
+from app.web.csv_file import stream_csv
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_instant_cursor
@@ -72,10 +74,8 @@ def usage_csv() -> Response:
     org_id = get_org_id(who)
     invoice = _find_invoice(org_id)
     audit_read(who.actor, EXPORTED_BILLING, org_id)
-    rows = _file_rows(org_id, invoice.id if invoice else None, business_now())
-    body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
-    headers = {"Content-Disposition": 'attachment; filename="usage-charges.csv"'}
-    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+    invoice_id, now = invoice.id if invoice else None, business_now()
+    return stream_csv("usage-charges", export.HEAD, lambda opened: _iterate_rows(opened, org_id, invoice_id, now))
 
 
 @invoices.get("/invoices/<uuid:invoice_id>/issued.pdf")
@@ -111,13 +111,13 @@ def _find_running(org_id: UUID, zone: str) -> RunningView | None:
     return build_running_view(rehearsal, catalog.get_meters_by_id(session()), zone) if rehearsal else None
 
 
-def _file_rows(org_id: UUID, invoice_id: UUID | None, now: datetime) -> Iterator[tuple[csv_export.Cell, ...]]:
-    """Opens its own session while streaming: the view's session is closed by the time the body is sent."""
+def _iterate_rows(
+    opened: Session, org_id: UUID, invoice_id: UUID | None, now: datetime
+) -> Iterator[tuple[csv_export.Cell, ...]]:
     if invoice_id is None:
-        yield from export.iterate_file_rows(session(), org_id, now)
-    else:
-        invoice = queries.get_invoice(session(), org_id, invoice_id)
-        yield from export.iterate_period_rows(list_periods_of_invoice(session(), invoice), now)
+        return export.iterate_file_rows(opened, org_id, now)
+    invoice = queries.get_invoice(opened, org_id, invoice_id)
+    return export.iterate_period_rows(list_periods_of_invoice(opened, invoice), now)
 
 
 def _find_invoice(org_id: UUID) -> Invoice | None:

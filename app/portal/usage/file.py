@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -21,17 +21,17 @@ HEAD = ("day", "meter", "unit", "by", "value", "quantity", "events")
 _Line = tuple[csv_export.Cell, ...]
 
 
-def list_lines(session: Session, frame: UsageFrame) -> Iterator[_Line]:
-    """The lines, read month by month; events without a value have an empty one.
+def choose_reader(session: Session, frame: UsageFrame) -> Callable[[Session], Iterator[_Line]]:
+    """What reads the lines, month by month; events without a value have an empty one. Combined filters are read here.
 
     Raises `InvalidRequest` where filters are to be combined over more events than are read for that.
     """
     query = frame.query
     by = query.by if query.by_chosen and query.by != "meter" else ""
     if not query.filters:
-        return _list_all(session, frame, by)
+        return lambda opened: _list_all(opened, frame, by)
     if len(query.filters) == 1 and (not by or by in query.filters):
-        return _list_value(session, frame)
+        return lambda opened: _list_value(opened, frame)
     days, (since, until) = query.range, frame.cut
     found = filtered.read_filtered(
         session, frame.org, frame.meter.id, (days.start, days.start, days.end), dimension=by,
@@ -40,7 +40,8 @@ def list_lines(session: Session, frame: UsageFrame) -> Iterator[_Line]:
     if found is None:
         raise InvalidRequest("These days have too many events to combine filters. Choose fewer days, or one filter.")
     rows = sorted(found.days, key=lambda row: (row.day, row.value is None, row.label or ""))
-    return iter([_line(frame, by, row.day, _name(row, by), quantity=row.quantity, events=row.events) for row in rows])
+    lines = [_line(frame, by, row.day, _name(row, by), quantity=row.quantity, events=row.events) for row in rows]
+    return lambda _: iter(lines)
 
 
 def _name(row: filtered.FilteredDay, by: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
 from sqlalchemy import Row
 
 from app.accounts import guards
@@ -22,7 +22,7 @@ from app.portal.usage.reads import MeterRef, UsageFrame, month_before, read_over
 from app.portal.usage.refusals import build_refused_rows
 from app.portal.usage.requests import list_presets, parse_usage_query
 from app.portal.usage.view import UsageData, build_usage_view
-from app.web import csv_export
+from app.web.csv_file import stream_csv
 from app.web.database import session
 from app.web.pages import render
 from app.web.runtime import business_now
@@ -51,13 +51,10 @@ def index() -> Response:
 def csv() -> Response:
     """The same figures as CSV, one line per day and value, streamed month by month to keep memory constant. Audited."""
     frame = _frame(business_now())
-    lines = file.list_lines(session(), frame)
+    read = file.choose_reader(session(), frame)
     audit_read(guards.caller().actor, EXPORTED_USAGE, frame.org)
     days = frame.query.range
-    name = f"usage-{frame.meter.key}-{days.start}-{days.end}.csv"
-    body = stream_with_context(csv_export.lines(file.HEAD, lines, bom=bool(request.args.get("bom"))))
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+    return stream_csv(f"usage-{frame.meter.key}-{days.start}-{days.end}", file.HEAD, read)
 
 
 @usage.get("/usage/events.<any(csv,jsonl):form>")

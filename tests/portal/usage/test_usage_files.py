@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import re
@@ -16,6 +17,7 @@ from flask.testing import FlaskClient
 from app.audit.queries import list_entries
 from tests.portal.usage.test_usage_page import read
 from tests.scenario import Org, Scenario
+from tests.support.left_open import in_transaction
 
 DAYS = "from=2026-11-10&to=2026-11-12"
 
@@ -81,3 +83,23 @@ def test_the_export_is_audited_and_another_orgs_events_are_not_in_it(scenario: S
 def test_an_unknown_format_or_meter_is_not_found(org: Org) -> None:
     assert org.browser().get("/usage/events.xml").status_code == 404
     assert org.browser().get("/usage/events.csv?meter=none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usage.csv?meter=api_calls", "/usage.csv?meter=api_calls&kind=a", "/usage/events.csv?meter=api_calls",
+        "/usage/events.jsonl?meter=api_calls", "/billing/usage/usage-charges.csv", "/billing/usage/late-usage.csv",
+        "/billing/history.csv", "/billing/focus.csv?month=2026-11",
+    ],
+)  # fmt: skip
+def test_a_file_that_was_sent_leaves_no_transaction_open(scenario: Scenario, path: str) -> None:
+    browser = scenario.org().on("pro").uses(3, kind="a").browser()
+    database = scenario.app.extensions["tollkeeper"].settings.owner_database_url
+    scenario.session.rollback()
+    gc.disable()  # which would end it sooner or later
+    try:
+        assert browser.get(path).status_code == 200
+        assert in_transaction(database) == []
+    finally:
+        gc.enable()

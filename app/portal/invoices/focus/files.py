@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from flask import Response, stream_with_context
+from flask import Response
 from sqlalchemy.orm import Session
 
 from app.accounts import queries as accounts
@@ -24,6 +24,7 @@ from app.portal.invoices.focus.documents import (
 from app.portal.invoices.focus.rows import Billing, iterate_rows
 from app.portal.invoices.focus.schema import HEAD, FocusRow
 from app.web import csv_export
+from app.web.csv_file import stream_csv
 from app.web.database import end_read_transaction, session
 from app.web.runtime import runtime
 
@@ -45,17 +46,13 @@ def stream_month(org_id: UUID, month: Period) -> Response:
 
 def _stream(org_id: UUID, read: Read, name: str) -> Response:
     org, seller = accounts.get_org(session(), org_id).name, build_seller(runtime().settings).name
-    rows = map(_list_cells, _iterate_rows(org_id, org, seller, read))
-    body = stream_with_context(csv_export.lines(HEAD, rows))
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+    return stream_csv(name, HEAD, lambda opened: map(_list_cells, _iterate_rows(opened, org_id, org, seller, read)))
 
 
-def _iterate_rows(org_id: UUID, org: str, seller: str, read: Read) -> Iterator[FocusRow]:
-    """Opens its own session while streaming: the view's session is closed by the time the body is sent."""
-    for page in read(session()):
-        prices = load_prices(session(), page)
-        plans = catalog.get_plans_of_versions(session(), {price.plan_version_id for price in prices.values()})
+def _iterate_rows(opened: Session, org_id: UUID, org: str, seller: str, read: Read) -> Iterator[FocusRow]:
+    for page in read(opened):
+        prices = load_prices(opened, page)
+        plans = catalog.get_plans_of_versions(opened, {price.plan_version_id for price in prices.values()})
         billing = Billing(org_id, org, seller, prices, plans)
         rows = [row for document in page for row in iterate_rows(billing, document)]
         end_read_transaction()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 
 from app.accounts import guards
 from app.accounts.reads import EXPORTED_BILLING, audit_read
@@ -11,7 +11,7 @@ from app.portal.invoices.late_usage.listing import list_late_usage
 from app.portal.invoices.late_usage.view import build_late_view
 from app.portal.invoices.views import invoices
 from app.portal.shell.people import get_org_id
-from app.web import csv_export
+from app.web.csv_file import stream_csv
 from app.web.database import session
 from app.web.pages import render
 from app.web.paging import parse_time_id_cursor
@@ -35,7 +35,4 @@ def late_csv() -> Response:
     who = guards.caller()
     org_id = get_org_id(who)
     audit_read(who.actor, EXPORTED_BILLING, org_id)
-    rows = export.iterate_rows(session(), org_id)
-    body = stream_with_context(csv_export.lines(export.HEAD, rows, bom=bool(request.args.get("bom"))))
-    headers = {"Content-Disposition": 'attachment; filename="late-usage.csv"'}
-    return Response(body, content_type="text/csv; charset=utf-8", headers=headers)
+    return stream_csv("late-usage", export.HEAD, lambda opened: export.iterate_rows(opened, org_id))
