@@ -205,11 +205,7 @@ def render_org_page(
     if not rows:
         raise NotFound("There is no such organisation.")
     now = business_now()
-    prepare(
-        session(), select_overrides(org_id, now), select_org_invoices(org_id, now), select_terms(org_id),
-        audit.select_entries(org_id, _ENTRIES), select_closes(_shown_closes(org_id), _CLOSES), queries.FEATURES,
-        queries.OFFERS,
-    )  # fmt: skip
+    _prepare(org_id, now)
     usage, overrides = get_current_usage(session(), org_id, now), list_overrides(session(), org_id, now)
     ours = get_org_invoices(session(), rows[0], usage.currency, now)
     return render(
@@ -243,6 +239,14 @@ def render_org_page(
         restriction_form=restriction_form or RestrictionForm(),
         override_form=override_form or build_override_form(usage, queries.list_features(session())),
     )
+
+
+def _prepare(org_id: UUID, now: datetime) -> None:
+    prepare(
+        session(), select_overrides(org_id, now), select_org_invoices(org_id, now), select_terms(org_id),
+        audit.select_entries(org_id, _ENTRIES), select_closes(_shown_closes(org_id), _CLOSES), queries.FEATURES,
+        queries.OFFERS,
+    )  # fmt: skip
 
 
 def _list_closes(org_id: UUID, zone: str) -> list[CloseRow]:
