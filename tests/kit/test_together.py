@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import (
     Boolean,
@@ -90,6 +91,25 @@ def test_an_object_that_the_session_has_is_that_object_with_what_changed_since_i
     [[again]] = read_together(session, select(Meter).where(Meter.id == known.id))
     assert again is known
     assert again.name != "Renamed"
+
+
+def test_a_query_that_populates_what_exists_brings_what_others_have_committed(
+    session: Session, database: str, queries: list[Select[Any]]
+) -> None:
+    known = session.scalars(select(Meter).order_by(Meter.id)).first()
+    assert known
+    before, query = known.name, select(Meter).where(Meter.id == known.id)
+    with psycopg.connect(database) as other:
+        other.execute("UPDATE meters SET name = 'Changed' WHERE id = %s", (known.id,))
+    try:
+        [[found]] = read_together(session, query)
+        assert (found is known, known.name) == (True, before)
+        [[found]] = read_together(session, query.execution_options(populate_existing=True))
+        assert (found is known, known.name) == (True, "Changed")
+    finally:
+        session.rollback()
+        with psycopg.connect(database) as other:
+            other.execute("UPDATE meters SET name = %s WHERE id = %s", (before, known.id))
 
 
 def test_nothing_is_asked_for_nothing(session: Session) -> None:

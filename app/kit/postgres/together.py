@@ -146,6 +146,7 @@ class _Part:
     def __init__(self, query: AnySelect | TextualSelect) -> None:
         if isinstance(query, TextualSelect):
             query = select(query.subquery("part"))
+        self._is_fresh = bool(query.get_execution_options().get("populate_existing"))
         self._selects = [_find_entity(told) or told["expr"] for told in query.column_descriptions]
         self._names = [str(told["name"]) for told in query.column_descriptions]
         columns = [each for one in self._selects for each in _list_columns(one)]
@@ -163,7 +164,7 @@ class _Part:
     def _build(self, session: Session, row: list[Any]) -> list[Any]:
         values = map(_decode, row, self._decoders)
         return [
-            _load(session, one, dict(zip(_list_keys(one), values, strict=False)))
+            _load(session, one, dict(zip(_list_keys(one), values, strict=False)), fresh=self._is_fresh)
             if isinstance(one, Mapper)
             else next(values)
             for one in self._selects
@@ -194,14 +195,14 @@ def _list_keys(mapper: Mapper[Any]) -> list[str]:
     return [str(mapper.get_property_by_column(column).key) for column in _columns_of(mapper)]
 
 
-def _load(session: Session, mapper: Mapper[Any], values: dict[str, Any]) -> Any:
-    """The session's object of this identity: the one that it has, unless that is expired."""
+def _load(session: Session, mapper: Mapper[Any], values: dict[str, Any], *, fresh: bool) -> Any:
+    """The session's object of this identity: the one that it has, with these values if it is expired or `fresh`."""
     primary = tuple(values[str(each.key)] for each in mapper.primary_key)
     if None in primary:
         return None  # of an outer join
     key = mapper.identity_key_from_primary_key(primary)
     known = session.identity_map.get(key)
-    if known is not None and not inspect(known).expired:
+    if known is not None and not (fresh or inspect(known).expired):
         return known
     made = mapper.class_(**values)
     make_transient_to_detached(made)
