@@ -93,5 +93,5 @@ ACTIONS = {
 
 
 def describe_action(action: str) -> str:
-    """What an action is called; its name, for one that an earlier release wrote."""
+    """What an action is called; its name, if it is not in the list."""
     return ACTIONS.get(action, action)
