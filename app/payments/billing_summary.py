@@ -14,7 +14,7 @@ from app.catalog import queries as catalog
 from app.catalog.compare import compare_terms
 from app.catalog.from_db import build_terms
 from app.kit.errors import DomainError, Unavailable
-from app.payments import pushed_prices, queries
+from app.payments import queries
 from app.payments.gateway import get_gateway, payments_on
 from app.payments.mirrors.models import StripeCreditNote, StripeRefund
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice
@@ -145,7 +145,7 @@ def _build_pending(session: Session, org_id: UUID) -> PendingChangeOut | None:
     theirs = queries.find_open_subscription(session, org_id)
     if theirs is None or theirs.pending_price_id is None or theirs.pending_expires_at is None:
         return None
-    price = pushed_prices.find_price(session, theirs.pending_price_id)
+    price = queries.find_price(session, theirs.pending_price_id)
     invoice = session.get(StripeInvoice, theirs.latest_invoice_id) if theirs.latest_invoice_id else None
     return PendingChangeOut(
         _find_plan(session, price.plan_version_id) if price is not None else None,
@@ -163,7 +163,7 @@ def _find_plan(session: Session, version_id: UUID) -> PlanHeld | None:
 def _find_fee(session: Session, current: Subscription) -> int | None:
     """The fee of the subscription's own version; None for a custom plan, and for a price made by hand at Stripe."""
     theirs = queries.find_open_subscription(session, current.org_id) if current.collection == "stripe" else None
-    if theirs is not None and pushed_prices.find_own_terms(session, theirs) is not None:
+    if theirs is not None and queries.find_own_terms(session, theirs) is not None:
         return None
     return _find_price(session, current.plan_version_id, current.interval, current.currency)
 

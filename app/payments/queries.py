@@ -15,7 +15,9 @@ from app.kit.errors import NotFound
 from app.kit.postgres.together import AnySelect, ask, fill, keep
 from app.payments.checkout_models import Checkout
 from app.payments.dunning.models import Dunning
-from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
+from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripePrice, StripeSubscription
+from app.stripe_gateway.types import RemoteSubscription
+from app.subscriptions.sync_from_stripe import OVER
 
 RENEWAL = "subscription_cycle"
 """The billing reason of a renewal's invoice."""
@@ -145,6 +147,51 @@ def list_second_subscriptions(session: Session, org_id: UUID) -> Sequence[Row[An
     Worked example: Starter beside Pro: one row, plan_key starter, amount 1900, USD, month.
     """
     return session.execute(_SECONDS, {"org_id": org_id}).all()
+
+
+def find_price(session: Session, price_id: str) -> StripePrice | None:
+    """Find a pushed price by its Stripe id."""
+    return next(iter(ask(session, select_price(price_id))), None)
+
+
+def select_price(price_id: str) -> Select[StripePrice]:
+    """Select a pushed price by its Stripe id."""
+    return select(StripePrice).where(StripePrice.id == price_id)
+
+
+def find_prices(session: Session, ids: Collection[str]) -> dict[str, StripePrice]:
+    """Find pushed prices by their Stripe ids."""
+    if not ids:
+        return {}
+    return {price.id: price for price in session.scalars(select(StripePrice).where(StripePrice.id.in_(ids)))}
+
+
+def find_own_terms(session: Session, billed: StripeSubscription | RemoteSubscription) -> str | None:
+    """Say in what a subscription is not billed as one of our plans; None: it is, or it has ended.
+
+    Such as "price price_1 matches no plan" or "quantity 3". The view `payments_prices_unknown` lists the same.
+    """
+    if billed.status in OVER:
+        return None
+    if find_price(session, billed.price_id) is None:
+        return f"price {billed.price_id} matches no plan"
+    if billed.item_count != 1:
+        return f"{billed.item_count} items"
+    return f"quantity {billed.quantity}" if billed.quantity != 1 else None
+
+
+def find_version_price(session: Session, plan_version_id: UUID, interval: str, currency: str) -> StripePrice | None:
+    """Find a plan version's price at Stripe; None before `flask catalog push`."""
+    return next(iter(ask(session, select_version_price(plan_version_id, interval, currency))), None)
+
+
+def select_version_price(plan_version_id: UUID, interval: str, currency: str) -> Select[StripePrice]:
+    """Select a plan version's price at Stripe."""
+    return select(StripePrice).where(
+        StripePrice.plan_version_id == plan_version_id,
+        StripePrice.interval == interval,
+        StripePrice.currency == currency,
+    )
 
 
 def get_checkout(session: Session, org_id: UUID, checkout_id: UUID) -> Checkout:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.kit.actor import SYSTEM
 from app.kit.errors import Conflict, Unavailable
-from app.payments import pushed_prices
+from app.payments import queries
 from app.payments.checkout.card_page import open_card_page
 from app.payments.checkout.open_checkout import open_card_setup
 from app.payments.checkout.request import AlreadyPaid
@@ -63,7 +63,7 @@ def customer_at_stripe(org: Org) -> str:
 
 def sold_at_stripe(org: Org, plan: MadePlan, customer: str | None = None) -> str:
     """A subscription that is paid for and that our database knows nothing of, as a restore leaves it."""
-    price = pushed_prices.find_version_price(org.session, plan.version_id, "month", "USD")
+    price = queries.find_version_price(org.session, plan.version_id, "month", "USD")
     assert price is not None
     v1, customer = org.scenario.stripe.client().v1, customer or customer_at_stripe(org)
     [card] = v1.payment_methods.list({"customer": customer}).data

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts import queries as accounts
 from app.catalog import queries as catalog
 from app.kit.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
-from app.payments import pushed_prices, queries
+from app.payments import queries
 from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
 from app.payments.trials.uses import may_try
 from app.subscriptions.states import LATE
@@ -69,7 +69,7 @@ def ensure_no_running_plan(session: Session, org_id: UUID, selected: PriceSelect
     running = queries.find_open_subscription(session, org_id)
     if running is None:
         return
-    price = pushed_prices.find_price(session, running.price_id)
+    price = queries.find_price(session, running.price_id)
     version = catalog.find_version(session, price.plan_version_id) if price else None
     name = version.plan.name if version else "a paid plan"
     if price and version and (version.plan.key, price.interval, price.currency) == (

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.payments import pushed_prices
+from app.payments import queries
 from app.payments.locks import ensure_no_transaction
 from app.payments.mirrors.sync_balance import (
     compute_known_balance,
@@ -75,7 +75,7 @@ def sync_retrieved(session: Session, org_id: UUID, retrieved: Retrieved, now: da
 def describe_unapplied(session: Session, retrieved: Retrieved) -> str | None:
     """Say what of the retrieved objects cannot be applied: what a subscription costs, where that is no plan's price."""
     for remote in retrieved.subscriptions:
-        own_terms = pushed_prices.find_own_terms(session, remote)
+        own_terms = queries.find_own_terms(session, remote)
         if own_terms is not None:
             return f"{remote.id} is not billed as a plan of the catalogue: {own_terms}. All else was applied."
     return None

@@ -12,7 +12,7 @@ from app.accounts.orgs.service import fix_currency
 from app.audit.service import write as audit
 from app.kit.actor import SYSTEM
 from app.kit.ids import new_id
-from app.payments import billing_records, pushed_prices
+from app.payments import billing_records, queries
 from app.payments.dunning import emails
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
@@ -141,7 +141,7 @@ def _ensure_record(session: Session, org_id: UUID, remote: RemoteInvoice) -> Bil
 def _describe(session: Session, remote: RemoteInvoice) -> str:
     """The plan of a subscription's invoice, otherwise the invoice's number."""
     subscription = session.get(StripeSubscription, remote.subscription_id) if remote.subscription_id else None
-    price = pushed_prices.find_price(session, subscription.price_id) if subscription else None
+    price = queries.find_price(session, subscription.price_id) if subscription else None
     if price is None:
         subject = "Usage, invoice" if remote.own_id else "Invoice"
         return f"{subject} {remote.number}" if remote.number else subject

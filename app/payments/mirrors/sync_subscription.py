@@ -16,7 +16,7 @@ from app.kit.actor import SYSTEM
 from app.kit.money import plain
 from app.kit.periods import Period
 from app.metering.verification.move import move_usage
-from app.payments import pushed_prices, queries
+from app.payments import queries
 from app.payments.dunning import emails, schedule
 from app.payments.errors import NotOurs
 from app.payments.mirrors.retrieved import mark_retrieved
@@ -77,7 +77,7 @@ def _apply(session: Session, mirror: StripeSubscription, now: datetime) -> None:
 
 def _find_terms(session: Session, mirror: StripeSubscription) -> StripePrice | Subscription | None:
     """What the subscription pays for: the plan of its price; if that is unknown, the plan that it has here, if any."""
-    price = pushed_prices.find_price(session, mirror.price_id)
+    price = queries.find_price(session, mirror.price_id)
     if price is not None or mirror.subscription_id is None:
         return price
     return subscriptions.get_subscription(session, mirror.org_id, mirror.subscription_id)

@@ -15,7 +15,7 @@ from app.catalog import queries as catalog
 from app.catalog.models import PlanVersion
 from app.kit.errors import Conflict, NotAllowed, NotFound
 from app.kit.postgres.together import AnySelect, ask, forget, prepare
-from app.payments import pushed_prices, queries
+from app.payments import queries
 from app.payments.models import BillingRecord, StripeCustomer, StripeInvoice, StripeSubscription
 from app.payments.plan_changes.models import PlanChangeAttempt
 from app.subscriptions import queries as subscriptions
@@ -84,7 +84,7 @@ def load_case(
     ours, mirror = subscriptions.find_subscription(session, org_id), queries.find_open_subscription(session, org_id)
     if ours is None or ours.collection != "stripe" or mirror is None:
         raise Conflict("Your organisation has no plan that is paid through Stripe. Nothing was charged.")
-    prices = pushed_prices.select_price(mirror.price_id), _select_processing(mirror)
+    prices = queries.select_price(mirror.price_id), _select_processing(mirror)
     own, newest = catalog.load_change(session, ours.plan_version_id, plan_key, *prices)
     if own is None:
         raise NotFound("There is no such plan.")
@@ -121,7 +121,7 @@ def _find_standing(
         planned=planned is not None and planned.effective_at - now < _TIME_TO_PAY,
         ending=mirror.cancel_at is not None and mirror.cancel_at > now,
         card=_find_card(queries.find_customer(session, mirror.org_id)),
-        known_price=pushed_prices.find_own_terms(session, mirror) is None
+        known_price=queries.find_own_terms(session, mirror) is None
         and mirror.collection_paused is None
         and (mirror.schedule_id is None or is_schedule_ours(session, mirror.org_id, mirror.schedule_id)),
     )
@@ -187,7 +187,7 @@ def _describe(
     session: Session, version: PlanVersion, interval: str, currency: str, *, price_id: str | None = None
 ) -> PlanAtStripe:
     amount = build_plan_prices(version, currency).prices.get(interval)
-    pushed = pushed_prices.find_version_price(session, version.id, interval, currency) if price_id is None else None
+    pushed = queries.find_version_price(session, version.id, interval, currency) if price_id is None else None
     return PlanAtStripe(
         version.id, version.plan.key, version.plan.name, interval, amount, price_id or (pushed.id if pushed else None)
     )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.catalog import queries as catalog
 from app.notifications.service import notify
-from app.payments import billing_records, pushed_prices
+from app.payments import billing_records, queries
 from app.payments.dunning.emails import format_amount, free_plan_name
 from app.payments.plan_changes import attempts
 from app.payments.plan_changes.models import PlanChangeAttempt
@@ -164,7 +164,7 @@ def _name_plan(session: Session, row: Subscription) -> str:
 
 def _describe_price(session: Session, row: Subscription | PlannedChange) -> str | None:
     """The price of the catalogue: "$49.00 a month"; None if it is not at Stripe."""
-    price = pushed_prices.find_version_price(session, row.plan_version_id, row.interval, row.currency)
+    price = queries.find_version_price(session, row.plan_version_id, row.interval, row.currency)
     return f"{format_amount(price.amount, price.currency)} a {price.interval}" if price else None
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.errors import Conflict, DomainError, Unavailable
 from app.kit.ids import new_hex
-from app.payments import pushed_prices, queries
+from app.payments import queries
 from app.payments.models import StripeSubscription
 from app.payments.plan_changes.case import find_open_attempt
 from app.payments.plan_changes.make_quote import NOT_SOLD
@@ -117,7 +117,7 @@ def _find_unsent(session: Session, org_id: UUID) -> _Unsent | None:
         return None
     if mirror.pending_price_id is not None or find_open_attempt(session, org_id) is not None:
         return None
-    price = pushed_prices.find_version_price(session, planned.plan_version_id, planned.interval, planned.currency)
+    price = queries.find_version_price(session, planned.plan_version_id, planned.interval, planned.currency)
     restarts = planned.interval != ours.get_subscription(session, org_id, planned.subscription_id).interval
     return _Unsent(planned.id, mirror.id, price.id if price else None, restarts, planned.schedule_ref)
 

@@ -18,7 +18,7 @@ from app.catalog import queries as catalog
 from app.kit.errors import Conflict
 from app.kit.ids import new_hex
 from app.kit.money import line_step
-from app.payments import pushed_prices
+from app.payments import queries
 from app.payments.models import StripePrice, StripeSubscription
 from app.payments.price_push.price_selection import PriceSelection, list_paid_prices
 from app.stripe_gateway import Gateway
@@ -66,7 +66,7 @@ def ensure_price(gw: Gateway, selection: PriceSelection, now: datetime) -> str:
     Opens its own transactions. Raises `Conflict` when Stripe has a different price under our lookup key.
     """
     with transaction() as session:
-        known = pushed_prices.find_version_price(session, selection.version_id, selection.interval, selection.currency)
+        known = queries.find_version_price(session, selection.version_id, selection.interval, selection.currency)
         if known is not None:
             return known.id
     remote = _find_remote(gw, [selection.lookup_key]).get(selection.lookup_key)
@@ -165,7 +165,7 @@ def _create(gw: Gateway, selection: PriceSelection, products: set[str], now: dat
 
 def _store(session: Session, selection: PriceSelection, price: RemotePrice, now: datetime) -> tuple[bool, str]:
     """Store the price's id; returns whether it was new, and the reason if it could not be stored."""
-    known = pushed_prices.find_version_price(session, selection.version_id, selection.interval, selection.currency)
+    known = queries.find_version_price(session, selection.version_id, selection.interval, selection.currency)
     if known is not None and known.id == price.id:
         return False, ""
     if known is not None:

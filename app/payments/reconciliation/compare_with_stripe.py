@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.kit.errors import DomainError
-from app.payments import billing_records, pushed_prices
+from app.payments import billing_records, queries
 from app.payments.locks import org_lock
 from app.payments.mirrors import retrieve
 from app.payments.mirrors.models import StripeCreditNote, StripeRefund
@@ -143,7 +143,7 @@ def _compare_customer(customer_id: str, remote: Customer | None, own_card: Card 
 
 def _compare_subscription(remote: RemoteSubscription) -> Callable[[Session], Fields]:
     def fields(session: Session) -> Fields:
-        own_terms, mirror = pushed_prices.find_own_terms(session, remote), session.get(StripeSubscription, remote.id)
+        own_terms, mirror = queries.find_own_terms(session, remote), session.get(StripeSubscription, remote.id)
         return drift_report.compare_subscription(mirror, remote, own_terms)
 
     return fields

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.catalog import queries as catalog
 from app.kit.money import exponent, to_major
 from app.notifications.service import notify
-from app.payments import pushed_prices
+from app.payments import queries
 from app.payments.checkout_models import Checkout
 from app.payments.models import StripeCustomer, StripeSubscription
 from app.web.addresses import absolute_url
@@ -37,7 +37,7 @@ def queue_ending(session: Session, mirror: StripeSubscription, now: datetime) ->
 
     One per end: a trial that was lengthened is told of again.
     """
-    price = pushed_prices.find_price(session, mirror.price_id)
+    price = queries.find_price(session, mirror.price_id)
     plan = catalog.find_plan_of_version(session, price.plan_version_id) if price else None
     if price is None or plan is None or mirror.trial_ends_at is None:
         return

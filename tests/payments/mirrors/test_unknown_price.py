@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.payments import pushed_prices, queries
+from app.payments import queries
 from app.payments.billing_summary import build_subscription_answer
 from app.payments.cli import background_gateway
 from app.payments.dunning.models import Dunning
@@ -157,6 +157,6 @@ def test_a_quantity_and_a_second_item_are_named_and_no_price_of_the_plans_is(
     assert all(told in str(error) for error in org.session.scalars(noted).all() or [""])
     with background_gateway():
         remote = stripe_subscriptions.retrieve(get_gateway(), org.mirror.id)
-    assert compare_subscription(org.mirror, remote, pushed_prices.find_own_terms(org.session, remote)) == [
+    assert compare_subscription(org.mirror, remote, queries.find_own_terms(org.session, remote)) == [
         ("plan", "kept", told)
     ]

@@ -29,7 +29,7 @@ from app.payments.plan_changes.outcome import ChangeResult
 from app.payments.plan_changes.quote import sign_quote
 from app.payments.price_push.price_selection import list_paid_prices
 from app.payments.price_push.push import ensure_price
-from app.payments.pushed_prices import find_version_price
+from app.payments.queries import find_version_price
 from app.payments.tasks import resolve_pending_payments
 from app.web.database import db, transaction
 from app.web.runtime import runtime

@@ -17,7 +17,6 @@ from app.invoices.offline.models import IssuedInvoice
 from app.invoices.offline.queries import find_issued
 from app.kit.ids import parse_id
 from app.kit.periods import Period
-from app.payments import pushed_prices
 from app.payments import queries as payments
 from app.payments.models import StripeInvoice, StripePrice
 from app.portal.invoices.lines import UsageLine, read_lines
@@ -94,7 +93,7 @@ def load_prices(session: Session, documents: Sequence[BilledDocument]) -> dict[s
     lines = [
         line for each in documents if each.remote and each.moved.event == INVOICE for line in each.remote.lines or []
     ]
-    return pushed_prices.find_prices(session, {line["price"] for line in lines if line.get("price")})
+    return payments.find_prices(session, {line["price"] for line in lines if line.get("price")})
 
 
 def _iterate(
